@@ -1,0 +1,285 @@
+"""The contracts: what a loss, penalty, optimizer, schedule, sampler or averaging rule is.
+
+Every component is a small immutable value object. Those that a kernel calls for every row or every weight (`Loss`,
+`Penalty`, `Optimizer`) consist of pure scalar functions, which are compiled and inlined; all arrays belong to the
+kernel. What is decided once per update or per pass (`Schedule`, `Averaging`, `Sampler`) is plain NumPy and never
+compiled.
+
+A component of your own is a class with annotated fields (numbers) and the hooks below; no registration is needed:
+
+>>> from sksgd.base import Loss
+>>> class Squared(Loss):
+...     scale: float = 1.0
+...     def value(self, p, y):
+...         return 0.5 * self.scale * (p - y) * (p - y)
+...     def gradient(self, p, y):
+...         return self.scale * (p - y)
+>>> Squared(scale=2.0)
+Squared(scale=2.0)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, ClassVar, dataclass_transform
+
+import numpy as np
+
+from .checks import require
+
+__all__ = ["Averaging", "Component", "Loss", "Optimizer", "Penalty", "Sampler", "Schedule"]
+
+
+@dataclass_transform(frozen_default=True)
+class Component:
+    """An immutable value: equal by fields, hashable, printable, picklable, with scikit-learn's `get_params`.
+
+    A subclass becomes a frozen dataclass by itself. `set_params` does not exist, because a component may be shared by
+    several estimators: `replace` returns a changed copy, and ``estimator.set_params(optimizer__momentum=0.5)`` uses it.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        dataclasses.dataclass(frozen=True)(cls)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The fields by name; with ``deep=True`` those of nested components too, as ``outer__inner``."""
+        params = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        if deep:
+            for name, value in list(params.items()):
+                if isinstance(value, Component):
+                    params.update({f"{name}__{k}": v for k, v in value.get_params().items()})
+        return params
+
+    def replace(self, **params: Any) -> Component:
+        """A copy with some fields changed; ``outer__inner`` changes a field of a nested component."""
+        valid = self.get_params(deep=False)
+        nested: dict[str, dict[str, Any]] = {}
+        changed: dict[str, Any] = {}
+        for key, value in params.items():
+            name, _, rest = key.partition("__")
+            if name not in valid:
+                raise ValueError(
+                    f"Invalid parameter {name!r} for {type(self).__name__}. Valid parameters are: {sorted(valid)}."
+                )
+            if rest:
+                nested.setdefault(name, {})[rest] = value
+            else:
+                changed[name] = value
+        for name, inner in nested.items():
+            changed[name] = changed.get(name, valid[name]).replace(**inner)
+        return dataclasses.replace(self, **changed)  # type: ignore[type-var]
+
+    def __sklearn_clone__(self) -> Component:
+        return self
+
+
+class Loss(Component):
+    """What one prediction costs. `p` is the raw prediction, `y` the coded target, both scalars.
+
+    ``value(p, y)`` is the cost, ``gradient(p, y)`` its derivative in `p` (at a kink, a subgradient), and
+    ``curvature(p, y)`` the second derivative where it exists. Constants in `y` alone are dropped.
+    """
+
+    #: What maps `p` to a prediction: "identity", "log" (mean = exp p) or "logit" (mean = 1/(1 + exp -p)).
+    link: ClassVar[str] = "identity"
+    #: How targets are coded: "value" (as given), "unit" (0, 1), "sign" (-1, 1) or "index" (class number).
+    coding: ClassVar[str] = "value"
+    #: The domain of `y` in words, for the error message.
+    domain: ClassVar[str] = "finite numbers"
+    #: Whether the scores of all outputs enter one loss; then hooks take a third argument, log sum exp of the scores.
+    joint: ClassVar[bool] = False
+    #: The supremum of the second derivative in `p`: infinite where there is none.
+    max_curvature: ClassVar[float] = math.inf
+
+    def value(self, p: float, y: float) -> float:
+        raise NotImplementedError(f"{type(self).__name__} must define value(p, y)")
+
+    def gradient(self, p: float, y: float) -> float:
+        raise NotImplementedError(f"{type(self).__name__} must define gradient(p, y)")
+
+    def in_domain(self, y: np.ndarray) -> np.ndarray:
+        """Which targets are valid, as a boolean array."""
+        return np.isfinite(y)
+
+
+class Penalty(Component):
+    """What one weight costs: ``value(w, alpha)``, and the proximal step that lowers it.
+
+    ``prox(w, step, alpha)`` is ``argmin_u value(u, alpha) + (u - w)^2/(2 step)``. These two hooks are enough; an update
+    on CSR data then costs O(n_features). With the rest, the steps that a sparse row did not touch are paid as one:
+
+    ``amount(step, alpha)`` (NumPy, once per update) turns a step into an amount, and ``shrink(w, a)`` applies it:
+    ``shrink(w, amount(step, alpha)) == prox(w, step, alpha)``. Amounts form a group, see `group`. Where every weight
+    has a step of its own (AdaGrad, one `alpha` per feature), ``drift(w, move, time, alpha)`` takes the place of move
+    and prox.
+    """
+
+    #: "sum" if shrinking by a, then b, is shrinking by a + b; "product" if it is shrinking by a * b; "" without
+    #: `shrink`.
+    group: ClassVar[str] = ""
+    #: ``shrink(w, a) == w * a``.
+    linear: ClassVar[bool] = False
+    #: Whether it sets weights to exactly zero.
+    sparse: ClassVar[bool] = False
+    #: Whether it costs nothing at all.
+    free: ClassVar[bool] = False
+
+    def value(self, w: float, alpha: float) -> float:
+        raise NotImplementedError(f"{type(self).__name__} must define value(w, alpha)")
+
+    def prox(self, w: float, step: float, alpha: float) -> float:
+        raise NotImplementedError(f"{type(self).__name__} must define prox(w, step, alpha)")
+
+    def amount(self, step: Any, alpha: float) -> Any:
+        return step
+
+    def shrink(self, w: float, a: float) -> float:
+        return w
+
+    def drift(self, w: float, move: float, time: float, alpha: float) -> float:
+        """Where `w` gets while the penalty acts for `time` and `move` is spread evenly over it.
+
+        It rests where the prox does; with ``move=0`` a drift over s, then t, is one over s + t.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define drift(w, move, time, alpha)")
+
+    def trace(self, total: Any) -> Any:
+        """The function of the amount so far in which the size of an idle weight is linear (NumPy); see `size`."""
+        raise NotImplementedError(f"{type(self).__name__} does not define trace(total)")
+
+    def size(self, w: float, total: float) -> tuple[float, float, float]:
+        """(c0, c1, life) of a weight `w` at the amount `total`: only averages on CSR data need it.
+
+        Once the amount is total + b, the absolute weight is ``c0 + c1 * trace(total + b)`` while b < life, and 0 after.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define size(w, total)")
+
+
+class Optimizer(Component):
+    """How one weight moves. State is `n_slots` numbers per weight, zero at the start and kept by the kernel.
+
+    ``begin(t, eta)`` is called with arrays, before the updates: update number `t` (from 0) and its rate. It returns the
+    tuple of what one update needs; powers and roots of `t` belong here. ``coord(g, w, slots, begun)`` moves one weight
+    with gradient `g` of the mean loss (penalty excluded) and returns the new weight and the new tuple of slots. Use the
+    numbers in `begun` rather than fields and literals: they have the precision of the data.
+    """
+
+    n_slots: ClassVar[int] = 0
+    #: What an update with g = 0 does, which decides the cost of an update on CSR data: "still" (the weight stays; the
+    #: slots change as `glide` says), "glides" (`glide` does k such updates at once), "renews" (the weight depends on
+    #: the slots and the last update only), "moves" (anything else: every update visits every weight).
+    idle: ClassVar[str] = "moves"
+    #: Whether `glide` has anything to do.
+    fades: ClassVar[bool] = False
+    #: By what an idle update multiplies the way that `glide` still has to go: only averages on CSR data need it.
+    ratio: ClassVar[float | None] = None
+    #: Whether `scale` differs from one weight to the next.
+    scaled: ClassVar[bool] = False
+    #: Whether the penalty acts before the move instead of after it.
+    penalty_first: ClassVar[bool] = False
+    #: The first rate where the user gives none: for standardised features.
+    usual_rate: ClassVar[float] = 0.01
+    #: Whether the penalty acts with the sum of all steps so far instead of the last one.
+    cumulative: ClassVar[bool] = False
+
+    #: The gradient is clipped to [-clip_value, clip_value] in each coordinate ...
+    clip_value: float = dataclasses.field(default=math.inf, kw_only=True)
+    #: ... then scaled so that its Euclidean norm over all weights and intercepts is at most clip_norm.
+    clip_norm: float = dataclasses.field(default=math.inf, kw_only=True)
+
+    def __post_init__(self) -> None:
+        require(self.clip_value > 0, self, "clip_value", self.clip_value, "must be greater than 0 (inf: no clipping)")
+        require(self.clip_norm > 0, self, "clip_norm", self.clip_norm, "must be greater than 0 (inf: no clipping)")
+
+    def begin(self, t: Any, eta: Any) -> tuple[Any, ...]:
+        return (eta,)
+
+    def coord(self, g: float, w: float, slots: tuple[float, ...], begun: tuple[float, ...]) -> tuple[float, Any]:
+        raise NotImplementedError(f"{type(self).__name__} must define coord(g, w, slots, begun)")
+
+    def step(self, t: Any, eta: Any, l2: float) -> Any:
+        """The move that a constant gradient of 1 brings in the long run per update; the penalty acts with this step.
+
+        `l2` is alpha where the penalty is linear and shrinks the slots too ("glides" with L2), else 0.
+        """
+        return eta
+
+    def scale(self, slots: tuple[float, ...], begun: tuple[float, ...]) -> float:
+        """What multiplies `step` for a weight with these (new) slots."""
+        return 1.0
+
+    def glide(self, w: float, slots: tuple[float, ...], k: float, begun: tuple[float, ...]) -> tuple[float, Any]:
+        """The weight and slots after k updates with g = 0 (for "still" and "glides")."""
+        return w, slots
+
+    def start(self, w: np.ndarray) -> tuple[Any, ...]:
+        """The slots at the start, for given initial weights."""
+        return (0.0,) * self.n_slots
+
+
+@dataclasses.dataclass(frozen=True)
+class Horizon:
+    """What `Schedule.bind` and `Averaging.bind` may ask of the problem.
+
+    `updates` is the number of updates to come in all, ``max_iter`` passes of `updates_per_pass`: None when unknown.
+    """
+
+    updates: int | None
+    updates_per_pass: int | None
+    alpha: float | np.ndarray
+    loss: Loss
+
+
+class Schedule(Component):
+    """The learning rate of the t-th update, t = 0, 1, ...
+
+    ``rate(t)`` takes an int64 array and returns an array of the same shape, or one float where the rate is constant.
+    """
+
+    #: Whether the number of updates to come must be known: refused in `partial_fit`.
+    needs_horizon: ClassVar[bool] = False
+
+    def bind(self, horizon: Horizon) -> Schedule:
+        """The schedule for this problem: itself unless it depends on `alpha`, the loss or the horizon."""
+        return self
+
+    def rate(self, t: np.ndarray) -> np.ndarray | float:
+        raise NotImplementedError(f"{type(self).__name__} must define rate(t)")
+
+    def after_stall(self, factor: float) -> float | None:
+        """The factor on all further rates once passes bring no progress; None means that training should stop."""
+        return None
+
+
+class Averaging(Component):
+    """The weights of the average of iterates, as ``w_bar += rho_t (w_t - w_bar)`` after update t.
+
+    ``rho(t, eta, mass)`` takes the update numbers, their rates and the sum of weights so far; it returns the array of
+    rho_t and the new sum. rho_t = 1 up to the update at which averaging starts.
+    """
+
+    needs_horizon: ClassVar[bool] = False
+
+    def bind(self, horizon: Horizon) -> Averaging:
+        return self
+
+    def rho(self, t: np.ndarray, eta: np.ndarray | float, mass: float) -> tuple[np.ndarray, float]:
+        raise NotImplementedError(f"{type(self).__name__} must define rho(t, eta, mass)")
+
+
+class Sampler(Component):
+    """The order of the rows in a pass.
+
+    ``order(n, seed, number, norms)`` returns the positions of the rows for pass `number` (from 0), an integer array of
+    length `n`, and None or a factor for the weight of every visited row. The same arguments give the same order.
+    """
+
+    #: Whether `norms`, the squared Euclidean norms of the rows (plus 1 for an intercept), are wanted.
+    needs_norms: ClassVar[bool] = False
+
+    def order(
+        self, n: int, seed: int, number: int, norms: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        raise NotImplementedError(f"{type(self).__name__} must define order(n, seed, number, norms)")

@@ -1,0 +1,295 @@
+"""Losses of numbers; `sksgd.losses`, which exports them too, states the conventions."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from ..base import Loss
+from ..checks import require
+from ..functions import exp
+
+__all__ = [
+    "EpsilonInsensitive",
+    "Gamma",
+    "Huber",
+    "Poisson",
+    "Quantile",
+    "SquaredEpsilonInsensitive",
+    "SquaredError",
+    "Tweedie",
+]
+
+
+class SquaredError(Loss):
+    """Half the squared residual: r^2/2, for the mean of y. No kinks.
+
+    Examples
+    --------
+    >>> from sksgd.losses import SquaredError
+    >>> SquaredError().value(3.0, 1.0)
+    2.0
+    """
+
+    max_curvature: ClassVar[float] = 1.0
+
+    def value(self, p: float, y: float) -> float:
+        return 0.5 * (p - y) * (p - y)
+
+    def gradient(self, p: float, y: float) -> float:
+        return p - y
+
+    def curvature(self, p: float, y: float) -> float:
+        return 1.0
+
+
+class Huber(Loss):
+    """Squared near the target, linear far from it: r^2/2 if abs(r) <= epsilon, else epsilon abs(r) - epsilon^2/2.
+
+    The curvature jumps from 1 to 0 beyond abs(r) = epsilon. Source: Huber (1964), Robust estimation of a location
+    parameter, Ann. Math. Statist. 35. No scale is estimated, unlike in scikit-learn's `HuberRegressor`.
+
+    Parameters
+    ----------
+    epsilon : float, default=1.35
+        Where the linear part begins, in the units of y; greater than 0.
+
+    Examples
+    --------
+    >>> from sksgd.losses import Huber
+    >>> Huber(epsilon=1.0).gradient(3.0, 0.0)
+    1.0
+    """
+
+    max_curvature: ClassVar[float] = 1.0
+    epsilon: float = 1.35
+
+    def __post_init__(self) -> None:
+        require(0 < self.epsilon < math.inf, self, "epsilon", self.epsilon, "must be a number greater than 0")
+
+    def value(self, p: float, y: float) -> float:
+        size = abs(p - y)
+        return 0.5 * size * size if size <= self.epsilon else self.epsilon * (size - 0.5 * self.epsilon)
+
+    def gradient(self, p: float, y: float) -> float:
+        if abs(p - y) <= self.epsilon:
+            return p - y
+        return self.epsilon if p > y else -self.epsilon
+
+    def curvature(self, p: float, y: float) -> float:
+        return 1.0 if abs(p - y) <= self.epsilon else 0.0
+
+
+class EpsilonInsensitive(Loss):
+    """The residual beyond a tube: max(0, abs(r) - epsilon), for the median of y and support vector regression.
+
+    Kinks at abs(r) = epsilon, where the gradient is 0.
+
+    Source: Vapnik (1995), The nature of statistical learning theory.
+
+    Parameters
+    ----------
+    epsilon : float, default=0.1
+        Half the width of the tube, in the units of y; at least 0 (the absolute error).
+
+    Examples
+    --------
+    >>> from sksgd.losses import EpsilonInsensitive
+    >>> EpsilonInsensitive(epsilon=0.5).value(3.0, 1.0)
+    1.5
+    """
+
+    epsilon: float = 0.1
+
+    def __post_init__(self) -> None:
+        require(0 <= self.epsilon < math.inf, self, "epsilon", self.epsilon, "must be a number of at least 0")
+
+    def value(self, p: float, y: float) -> float:
+        excess = abs(p - y) - self.epsilon
+        return max(excess, 0.0)
+
+    def gradient(self, p: float, y: float) -> float:
+        if p - y > self.epsilon:
+            return 1.0
+        return -1.0 if y - p > self.epsilon else 0.0
+
+    def curvature(self, p: float, y: float) -> float:
+        return 0.0
+
+
+class SquaredEpsilonInsensitive(Loss):
+    """The squared residual beyond a tube: max(0, abs(r) - epsilon)^2, without a factor 1/2.
+
+    The curvature jumps from 0 to 2 beyond abs(r) = epsilon. Source: Ho and Lin (2012), Large-scale linear support
+    vector regression, JMLR 13.
+
+    Parameters
+    ----------
+    epsilon : float, default=0.1
+        Half the width of the tube, in the units of y; at least 0.
+
+    Examples
+    --------
+    >>> from sksgd.losses import SquaredEpsilonInsensitive
+    >>> SquaredEpsilonInsensitive(epsilon=0.5).gradient(3.0, 1.0)
+    3.0
+    """
+
+    max_curvature: ClassVar[float] = 2.0
+    epsilon: float = 0.1
+
+    def __post_init__(self) -> None:
+        require(0 <= self.epsilon < math.inf, self, "epsilon", self.epsilon, "must be a number of at least 0")
+
+    def value(self, p: float, y: float) -> float:
+        excess = abs(p - y) - self.epsilon
+        return excess * max(excess, 0.0)
+
+    def gradient(self, p: float, y: float) -> float:
+        if p - y > self.epsilon:
+            return 2.0 * (p - y - self.epsilon)
+        return -2.0 * (y - p - self.epsilon) if y - p > self.epsilon else 0.0
+
+    def curvature(self, p: float, y: float) -> float:
+        return 2.0 if abs(p - y) > self.epsilon else 0.0
+
+
+class Quantile(Loss):
+    """The pinball loss: quantile (y - p) if p <= y, else (1 - quantile)(p - y), for a quantile of y.
+
+    A kink at p = y, where the gradient is -quantile. Source: Koenker and Bassett (1978), Regression quantiles,
+    Econometrica 46.
+
+    Parameters
+    ----------
+    quantile : float, default=0.5
+        The level, strictly between 0 and 1. At 0.5 the loss is half the absolute error.
+
+    Examples
+    --------
+    >>> from sksgd.losses import Quantile
+    >>> Quantile(quantile=0.75).value(1.0, 3.0), Quantile(quantile=0.75).value(3.0, 1.0)
+    (1.5, 0.5)
+    """
+
+    quantile: float = 0.5
+
+    def __post_init__(self) -> None:
+        require(0 < self.quantile < 1, self, "quantile", self.quantile, "must lie strictly between 0 and 1")
+
+    def value(self, p: float, y: float) -> float:
+        return self.quantile * (y - p) if p <= y else (1.0 - self.quantile) * (p - y)
+
+    def gradient(self, p: float, y: float) -> float:
+        return -self.quantile if p <= y else 1.0 - self.quantile
+
+    def curvature(self, p: float, y: float) -> float:
+        return 0.0
+
+
+class Poisson(Loss):
+    """Half the Poisson deviance: e^p - y p, for counts and rates y >= 0. Link: log. No kinks.
+
+    Dropped: y log y - y. Source: McCullagh and Nelder (1989), Generalized linear models.
+
+    Examples
+    --------
+    >>> from sksgd.losses import Poisson
+    >>> Poisson().gradient(0.0, 3.0)
+    -2.0
+    """
+
+    link: ClassVar[str] = "log"
+    domain: ClassVar[str] = "finite numbers y >= 0"
+
+    def value(self, p: float, y: float) -> float:
+        return exp(p) - y * p
+
+    def gradient(self, p: float, y: float) -> float:
+        return exp(p) - y
+
+    def curvature(self, p: float, y: float) -> float:
+        return exp(p)
+
+    def in_domain(self, y: np.ndarray) -> np.ndarray:
+        return np.isfinite(y) & (y >= 0)
+
+
+class Gamma(Loss):
+    """Half the Gamma deviance: p + y e^-p, for amounts y > 0. Link: log. No kinks.
+
+    Dropped: -log y - 1. Source: McCullagh and Nelder (1989), Generalized linear models.
+
+    Examples
+    --------
+    >>> from sksgd.losses import Gamma
+    >>> Gamma().gradient(0.0, 3.0)
+    -2.0
+    """
+
+    link: ClassVar[str] = "log"
+    domain: ClassVar[str] = "finite numbers y > 0"
+
+    def value(self, p: float, y: float) -> float:
+        return p + y * exp(-p)
+
+    def gradient(self, p: float, y: float) -> float:
+        return 1.0 - y * exp(-p)
+
+    def curvature(self, p: float, y: float) -> float:
+        return y * exp(-p)
+
+    def in_domain(self, y: np.ndarray) -> np.ndarray:
+        return np.isfinite(y) & (y > 0)
+
+
+class Tweedie(Loss):
+    """Half the Tweedie deviance: m^(2-power)/(2-power) - y m^(1-power)/(1-power) with m = e^p. Link: log. No kinks.
+
+    `Poisson` at power 1, `Gamma` at power 2. Valid y: any number for power <= 0, y >= 0 for 1 <= power < 2, y > 0 from
+    power 2 on. Convex in p for 1 <= power <= 2 only. Dropped: max(y, 0)^(2-power)/((1-power)(2-power)), at powers 1 and
+    2 what `Poisson` and `Gamma` drop, so values at different powers do not compare. Form and domains are those of
+    scikit-learn's `HalfTweedieLoss`, which at power 0 keeps y^2/2. Source: Jorgensen (1987), Exponential dispersion
+    models, J. R. Stat. Soc. B 49.
+
+    Parameters
+    ----------
+    power : float, default=1.5
+        The variance of y is proportional to mean^power; at most 0 or at least 1.
+
+    Examples
+    --------
+    >>> from sksgd.losses import Tweedie
+    >>> Tweedie(power=1.5).value(0.0, 1.0)
+    4.0
+    """
+
+    link: ClassVar[str] = "log"
+    domain: ClassVar[str] = "finite numbers, y >= 0 for 1 <= power < 2, y > 0 for power >= 2"
+    power: float = 1.5
+
+    def __post_init__(self) -> None:
+        valid = -math.inf < self.power <= 0 or 1 <= self.power < math.inf
+        require(valid, self, "power", self.power, "must be at most 0 or at least 1")
+
+    def value(self, p: float, y: float) -> float:
+        if self.power == 1.0:
+            return exp(p) - y * p
+        if self.power == 2.0:
+            return p + y * exp(-p)
+        a, b = 1.0 - self.power, 2.0 - self.power
+        return exp(b * p) / b - y * exp(a * p) / a
+
+    def gradient(self, p: float, y: float) -> float:
+        return exp((2.0 - self.power) * p) - y * exp((1.0 - self.power) * p)
+
+    def curvature(self, p: float, y: float) -> float:
+        a, b = 1.0 - self.power, 2.0 - self.power
+        return b * exp(b * p) - a * y * exp(a * p)
+
+    def in_domain(self, y: np.ndarray) -> np.ndarray:
+        if self.power <= 0:
+            return np.isfinite(y)
+        return np.isfinite(y) & ((y >= 0) if self.power < 2 else (y > 0))
