@@ -1,0 +1,170 @@
+"""One weight in one update: the optimizer's move and the penalty, in the form that the pair of classes calls for.
+
+Each function has a Python body, which is what ``kernel.py_func`` runs, and an overload that picks the same variant by
+type, so that a kernel contains only the one it needs.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from ..base import Penalty
+from ..functions import exp
+from .intrinsics import get, scaled
+
+# ---- the move of one weight ------------------------------------------------------------------------------------------
+
+
+def move(opt: Any, pen: Any, g: float, w: float, slots: tuple, begun: tuple, step: float, a: float, alpha: Any) -> Any:
+    """The weight and slots after an update with gradient `g`.
+
+    `a` is the penalty's amount where all weights share it, and then `alpha` is None; else the penalty acts on this
+    weight with its `alpha` and its own multiple of `step`.
+    """
+    return _variant(type(opt), type(pen), alpha is None)(opt, pen, g, w, slots, begun, step, a, alpha)
+
+
+def _variant(opt: Any, pen: Any, shared: bool) -> Any:
+    if shared and opt.penalty_first:
+        return _shrink_then_move
+    if shared and opt.idle == "glides" and pen.linear and not pen.free:
+        return _move_then_shrink_all
+    if shared:
+        return _move_then_shrink
+    if drifts(opt, pen):
+        return _move_while_drifting
+    return _prox_then_move if opt.penalty_first else _move_then_prox
+
+
+def drifts(opt: Any, pen: Any) -> bool:
+    """Whether a penalty that differs from weight to weight is to act in the form that composes."""
+    return opt.idle == "still" and not opt.fades and pen.drift is not Penalty.drift
+
+
+def _move_then_shrink(opt, pen, g, w, slots, begun, step, a, alpha):
+    w, slots = opt.coord(g, w, slots, begun)
+    return pen.shrink(w, a), slots
+
+
+def _shrink_then_move(opt, pen, g, w, slots, begun, step, a, alpha):
+    return opt.coord(g, pen.shrink(w, a), slots, begun)
+
+
+def _move_then_shrink_all(opt, pen, g, w, slots, begun, step, a, alpha):
+    # Slots shrink with the weight: k idle updates are then a glide of the unshrunk pair times one common factor.
+    w, slots = opt.coord(g, w, slots, begun)
+    return pen.shrink(w, a), scaled(slots, a)
+
+
+def _move_then_prox(opt, pen, g, w, slots, begun, step, a, alpha):
+    w, slots = opt.coord(g, w, slots, begun)
+    return pen.prox(w, step * opt.scale(slots, begun), alpha), slots
+
+
+def _prox_then_move(opt, pen, g, w, slots, begun, step, a, alpha):
+    return opt.coord(g, pen.prox(w, step * opt.scale(slots, begun), alpha), slots, begun)
+
+
+def _move_while_drifting(opt, pen, g, w, slots, begun, step, a, alpha):
+    moved, slots = opt.coord(g, w, slots, begun)
+    return pen.drift(w, moved - w, step * opt.scale(slots, begun), alpha), slots
+
+
+@overload(move, strict=False)
+def _(opt: Any, pen: Any, g: Any, w: Any, slots: Any, begun: Any, step: Any, a: Any, alpha: Any) -> Any:
+    return _variant(opt.cls, pen.cls, isinstance(alpha, types.NoneType))
+
+
+# ---- per-feature alpha and bounds: None, one number or an array ------------------------------------------------------
+
+
+def item(values: Any, j: int) -> Any:
+    """values[j] of an array, else the value itself."""
+    return values[j] if isinstance(values, np.ndarray) else values
+
+
+@overload(item, strict=False)
+def _(values: Any, j: Any) -> Any:
+    if isinstance(values, types.Array):
+        return lambda values, j: values[j]
+    return lambda values, j: values
+
+
+def clip(w: float, bounds: Any, j: int) -> float:
+    """`w` projected to the bounds of feature j: None or an array of shape (2, d)."""
+    return w if bounds is None else min(max(w, bounds[0, j]), bounds[1, j])
+
+
+@overload(clip, strict=False)
+def _(w: Any, bounds: Any, j: Any) -> Any:
+    if isinstance(bounds, types.NoneType):
+        return lambda w, bounds, j: w
+    return lambda w, bounds, j: min(max(w, bounds[0, j]), bounds[1, j])
+
+
+# ---- the loss over the outputs of one row ----------------------------------------------------------------------------
+
+
+def log_sum_exp(loss: Any, scores: Any, at: int, K: int) -> float:
+    """log sum exp of the K scores from `at` on for a joint loss, else 0."""
+    return _log_sum_exp(loss, scores, at, K) if loss.joint else 0.0
+
+
+def _log_sum_exp(loss, scores, at, K):
+    top = get(scores, at)
+    for k in range(1, K):
+        top = max(top, get(scores, at + k))
+    total = 0.0
+    for k in range(K):
+        total += exp(get(scores, at + k) - top)
+    return top + math.log(total)
+
+
+def _zero(loss, scores, at, K):
+    return 0.0
+
+
+@overload(log_sum_exp, strict=False)
+def _(loss: Any, scores: Any, at: Any, K: Any) -> Any:
+    return _log_sum_exp if loss.cls.joint else _zero
+
+
+def value_of(loss: Any, p: float, y: Any, i: int, k: int, norm: float) -> float:
+    """The loss of output k of row i; a joint loss has class numbers in ``y[:, 0]``."""
+    return (_joint_value if loss.joint else _value)(loss, p, y, i, k, norm)
+
+
+def _value(loss, p, y, i, k, norm):
+    return loss.value(p, get(y, i * y.shape[1] + k))
+
+
+def _joint_value(loss, p, y, i, k, norm):
+    return loss.value(p, 1.0 if get(y, i) == k else 0.0, norm)
+
+
+def gradient_of(loss: Any, p: float, y: Any, i: int, k: int, norm: float) -> float:
+    """Its derivative in `p`."""
+    return (_joint_gradient if loss.joint else _gradient)(loss, p, y, i, k, norm)
+
+
+def _gradient(loss, p, y, i, k, norm):
+    return loss.gradient(p, get(y, i * y.shape[1] + k))
+
+
+def _joint_gradient(loss, p, y, i, k, norm):
+    return loss.gradient(p, 1.0 if get(y, i) == k else 0.0, norm)
+
+
+@overload(value_of, strict=False)
+def _(loss: Any, p: Any, y: Any, i: Any, k: Any, norm: Any) -> Any:
+    return _joint_value if loss.cls.joint else _value
+
+
+@overload(gradient_of, strict=False)
+def _(loss: Any, p: Any, y: Any, i: Any, k: Any, norm: Any) -> Any:
+    return _joint_gradient if loss.cls.joint else _gradient
