@@ -1,0 +1,7 @@
+"""Linear models trained by stochastic gradient descent, for scikit-learn."""
+
+from .linear_model import LinearRegressor, LogisticClassifier
+
+__version__ = "0.1.0.dev0"
+
+__all__ = ["LinearRegressor", "LogisticClassifier", "__version__"]

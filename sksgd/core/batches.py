@@ -1,0 +1,99 @@
+"""Blocks of rows: the one form in which data reach the loop, whatever they came from."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+
+class Block:
+    """Rows with their targets and weights, ready for the kernels.
+
+    Parameters
+    ----------
+    X : ndarray or CSR array of shape (n, d), float64 or float32
+        Taken as it is where C-contiguous; else copied once.
+    y : ndarray of shape (n, K) or, for a joint loss, (n, 1)
+        Coded targets, float64.
+    weight : ndarray of shape (n,) or None
+        Row weights. Rows of weight zero count as absent.
+    source : str, offset : int
+        Where the rows come from: row i of the block is row ``offset + i`` of the source.
+    """
+
+    def __init__(
+        self, X: Any, y: np.ndarray, weight: np.ndarray | None = None, source: str = "memory", offset: int = 0
+    ):
+        self.X = canonical(X)
+        self.y = np.ascontiguousarray(y, dtype=np.float64)
+        self.source, self.offset = source, offset
+        self.present: np.ndarray | None = None
+        if weight is not None and (weight == 0).any():
+            self.present = np.flatnonzero(weight)
+        self.weight = weight
+
+    def __len__(self) -> int:
+        """The number of rows present."""
+        return self.X.shape[0] if self.present is None else len(self.present)
+
+    @functools.cached_property
+    def rows(self) -> Any:
+        """The rows as a tuple of arrays, for the kernels."""
+        from ..kernels.rows import CSR, Dense
+
+        if not sp.issparse(self.X):
+            return Dense(self.X)
+        narrow = self.X.shape[1] <= np.iinfo(np.int32).max
+        indices = self.X.indices.astype(np.int32, copy=False) if narrow else self.X.indices
+        return CSR(self.X.data, indices.view(np.uint32 if narrow else np.uint64), self.X.indptr)
+
+    @property
+    def featureless(self) -> Block:
+        """The same rows without features, in arrays of the same types, for which no further kernel is compiled."""
+        X, shape = self.X, (self.X.shape[0], 0)
+        if sp.issparse(X):
+            return Block(
+                type(X)((X.data[:0], X.indices[:0], np.zeros_like(X.indptr)), shape=shape), self.y, self.weight
+            )
+        empty = np.empty(shape, X.dtype)
+        empty.flags.writeable = X.flags.writeable
+        return Block(empty, self.y, self.weight)
+
+    @functools.cached_property
+    def norms(self) -> np.ndarray:
+        """Squared norms of the rows present, plus 1 for the intercept."""
+        if sp.issparse(self.X):
+            squares = np.asarray(self.X.multiply(self.X).sum(axis=1)).reshape(-1)
+        else:
+            squares = np.einsum("ij,ij->i", self.X, self.X, dtype=np.float64)
+        return 1.0 + (squares if self.present is None else squares[self.present])
+
+    @property
+    def total_weight(self) -> float:
+        """The sum of the row weights."""
+        return float(len(self)) if self.weight is None else float(self.weight.sum())
+
+    @property
+    def width(self) -> float:
+        """The mean number of stored values in a row."""
+        return max(1.0, self.X.nnz / max(1, self.X.shape[0]) if sp.issparse(self.X) else self.X.shape[1])
+
+    def visit(self, order: np.ndarray, factor: np.ndarray | None) -> tuple[np.ndarray, Any]:
+        """Row numbers and row weights (1.0 if there are none) for positions among the rows present."""
+        rows = order if self.present is None else self.present[order]
+        weight: Any = 1.0 if self.weight is None else self.weight[rows]
+        return rows, weight if factor is None else np.ascontiguousarray(weight * factor)
+
+
+def canonical(X: Any) -> Any:
+    """`X` as the kernels want it: C-contiguous, or CSR without duplicates; copied only where it is neither."""
+    if not sp.issparse(X):
+        return np.ascontiguousarray(X)
+    X = X.tocsr()
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X

@@ -1,0 +1,411 @@
+"""What both flagship estimators share: validation, fit, partial_fit, fitted attributes."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import is_classifier
+from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from . import loop
+from .batches import Block
+from .parameters import ProblemParameters
+from .problem import Problem
+from .state import State
+from .stopping import Progress
+
+
+class BaseLinearSGD(CallbackSupportMixin, ProblemParameters):
+    """A linear model whose weights are found by stochastic gradient descent; see `sksgd.linear_model`."""
+
+    #: How `validate_data` is to check y.
+    _target_checks: ClassVar[dict[str, Any]] = {}
+
+    # ---- what a subclass decides -------------------------------------------------------------------------------------
+
+    def _check_targets(self, y: Any, first: bool, classes: Any = None) -> None:
+        """Learn from the targets what the first call has to know (classes, shape), or hold later ones against it."""
+        raise NotImplementedError
+
+    def _encode(self, y: Any) -> np.ndarray:
+        """Coded targets of shape (n, K), or (n, 1) for a joint loss."""
+        raise NotImplementedError
+
+    def _count_targets(self, coded: np.ndarray, sample_weight: np.ndarray | None, running: bool) -> None:
+        """Take note of coded training targets, beside those of earlier calls if `running`."""
+
+    def _target_weights(self, coded: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray | None:
+        """Row weights with what the targets add to them."""
+        return sample_weight
+
+    @property
+    def _n_outputs(self) -> int:
+        raise NotImplementedError
+
+    # ---- training ----------------------------------------------------------------------------------------------------
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, validation: tuple[Any, Any, Any], init: tuple[Any, Any]) -> Self:
+        """Several passes; see the `fit` of the subclasses."""
+        context = self._init_callback_context(max_subtasks=self.max_iter)
+        with self._task(context, X, y), self._unchanged_on_error():
+            resumed = self.warm_start and hasattr(self, "_state")
+            block, held_out = self._blocks(X, y, sample_weight, validation, resumed)
+            random_state = check_random_state(self.random_state)
+            if held_out is None and self.early_stopping:
+                block, held_out = self._split(block, random_state)
+            self._normalise(block)
+            d = block.X.shape[1]
+            per_pass = 1 if self.batch_size == "full" else -(-len(block) // self.batch_size)
+            updates = (self._state.t if resumed else 0) + self.max_iter * per_pass
+            problem = self._problem(d, updates, per_pass)
+            state = (
+                self._resume(problem).copy() if resumed else self._new_state(problem, d, block.X.dtype, random_state)
+            )
+            self._initialise(problem, state, init)
+            curves = [getattr(self, name, []) if resumed else [] for name in ("loss_curve_", "validation_curve_")]
+            outcome = loop.Outcome()
+
+            def fitted() -> dict[str, Any]:
+                """The attributes of the model as it is now."""
+                return {
+                    **self._fitted(problem, state.copy()),
+                    "loss_curve_": curves[0] + outcome.loss_curve,
+                    "validation_curve_": curves[1] + outcome.validation_curve,
+                    "stop_reason_": outcome.reason,
+                }
+
+            metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+
+            @contextlib.contextmanager
+            def one_task() -> Iterator[loop.Finish]:
+                with self._task(context.subcontext(task_name="pass"), X, y) as end:
+
+                    def finish(outcome: loop.Outcome, state: State) -> bool:
+                        if self.verbose:
+                            self._print(outcome)
+                        return end(metadata=metadata, reconstruction_attributes=fitted)
+
+                    yield finish
+
+            progress = Progress(self.tol, self.n_iter_no_change)
+            sampler = self._component("sampling")
+            interrupted = False
+            try:
+                loop.fit(problem, state, block, sampler, progress, self.max_iter, held_out, one_task, outcome)
+            except KeyboardInterrupt:
+                if not outcome.loss_curve:
+                    raise
+                outcome.reason, interrupted = "interrupted", True
+            self.__dict__.update(fitted())
+        if interrupted:
+            raise KeyboardInterrupt
+        self._warn(outcome)
+        return self
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
+        """One pass over a block of a stream; see the `partial_fit` of the subclasses."""
+        resumed = hasattr(self, "_state")
+        if resumed:
+            self._validate_params()  # scikit-learn does so in the first call only
+        with self._unchanged_on_error():
+            X, y, sample_weight = self._validate(X, y, sample_weight, self._state.lines.dtype if resumed else None)
+            self._check_targets(y, not resumed, classes)
+            coded = self._encode(y)
+            self._count_targets(coded, sample_weight, running=True)
+            block = Block(X, coded, self._target_weights(coded, sample_weight))
+            problem = self._problem(X.shape[1], None, None)
+            if resumed:
+                state = self._resume(problem)
+            else:
+                state = self._new_state(problem, X.shape[1], X.dtype, check_random_state(self.random_state))
+            features = _touched(state, block)
+            restore = state.savepoint(features)
+            try:
+                finite = loop.one_pass(problem, state, block, self._component("sampling"))
+            except BaseException:
+                restore()
+                raise
+            self.stop_reason_ = "one block done"
+            if not (finite and _is_finite(state, features)):
+                restore()
+                self.stop_reason_ = "diverged: a prediction or a weight was not finite"
+                message = self._divergence("this block; the model is as before it")
+                warnings.warn(message, ConvergenceWarning, stacklevel=4)
+            self.__dict__.update(self._fitted(problem, state))
+        return self
+
+    @contextlib.contextmanager
+    def _task(self, context: Any, X: Any, y: Any) -> Iterator[Callable[..., bool]]:
+        """A task of scikit-learn's callbacks; it ends when told to, at the latest on leaving, whatever happens."""
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        open_ = True
+
+        def end(**of_task: Any) -> bool:
+            nonlocal open_
+            open_ = False
+            return context.call_on_fit_task_end(estimator=self, X=X, y=y, **of_task)
+
+        try:
+            yield end
+        finally:
+            if open_:
+                end()
+
+    @contextlib.contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        """Put all fitted attributes back if anything is raised."""
+        before = self.__dict__.copy()
+        try:
+            yield
+        except BaseException:
+            kept = {k: v for k, v in self.__dict__.items() if k.startswith(("_skl", "_callback", "_parent"))}
+            self.__dict__.clear()
+            self.__dict__.update(before | kept)
+            raise
+
+    def _validate(self, X: Any, y: Any, sample_weight: Any, dtype: Any) -> tuple[Any, Any, np.ndarray | None]:
+        """X (C-ordered or CSR), y, and weights or None. `dtype` is that of earlier data, None for the first."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32] if dtype is None else dtype,
+            order="C",
+            reset=dtype is None,
+            **self._target_checks,
+        )
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True, allow_all_zero_weights=True
+            )
+        return X, y, sample_weight
+
+    def _blocks(
+        self, X: Any, y: Any, sample_weight: Any, validation: tuple[Any, Any, Any], resumed: bool
+    ) -> tuple[Block, Block | None]:
+        """The training block, weights not yet normalised, and the user's own validation block if there is one."""
+        X, y, sample_weight = self._validate(X, y, sample_weight, self._state.lines.dtype if resumed else None)
+        self._check_targets(y, not resumed)
+        coded = self._encode(y)
+        self._count_targets(coded, sample_weight, running=False)
+        block = Block(X, coded, self._target_weights(coded, sample_weight))
+        if len(block) == 0:
+            raise ValueError("All sample weights are zero: there is nothing to fit. Pass a positive sample_weight.")
+        if validation[0] is None and validation[1] is None:
+            return block, None
+        if validation[0] is None or validation[1] is None:
+            raise ValueError("X_val and y_val must be given together.")
+        X, y, sample_weight = self._validate(*validation, block.X.dtype)
+        self._check_targets(y, False)
+        coded = self._encode(y)
+        held_out = Block(X, coded, self._target_weights(coded, sample_weight))
+        if len(held_out) == 0:
+            raise ValueError("All of sample_weight_val is zero: there is nothing to validate on.")
+        return block, held_out
+
+    def _split(self, block: Block, random_state: np.random.RandomState) -> tuple[Block, Block]:
+        """Training and validation parts of the rows present."""
+        rows = np.arange(block.X.shape[0]) if block.present is None else block.present
+        labels = block.y[rows, 0] if is_classifier(self) else None
+        if labels is not None:
+            counts = np.unique(labels, return_counts=True)[1]
+            # Every class is to be in both parts, where there are rows enough.
+            if counts.min() < 2 or len(counts) > np.ceil(self.validation_fraction * len(rows)):
+                labels = None
+        try:
+            train, held_out = train_test_split(
+                rows, test_size=self.validation_fraction, random_state=random_state, stratify=labels
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} leaves too few rows of {len(rows)}: {error} "
+                "Change validation_fraction, pass X_val and y_val, or set early_stopping=False."
+            ) from error
+
+        def part(chosen: np.ndarray) -> Block:
+            chosen = np.sort(chosen)
+            return Block(block.X[chosen], block.y[chosen], None if block.weight is None else block.weight[chosen])
+
+        return part(train), part(held_out)
+
+    @staticmethod
+    def _normalise(block: Block) -> None:
+        """Scale the weights to mean 1 over the rows present."""
+        if block.weight is not None:
+            block.weight = block.weight * (len(block) / block.weight.sum())
+
+    def _new_state(self, problem: Problem, d: int, dtype: Any, random_state: np.random.RandomState) -> State:
+        state = State(problem, self._n_outputs, d, dtype, int(random_state.randint(np.iinfo(np.int32).max)))
+        zeros = np.zeros((self._n_outputs, d), dtype)
+        state.start(problem, zeros, np.zeros(self._n_outputs))
+        return state
+
+    def _resume(self, problem: Problem) -> State:
+        """The state to go on with; one at the same weights, counting from 0, where optimizer or averaging is new."""
+        state, before = self._state, self._problem_
+        if problem.optimizer == before.optimizer and (problem.averaging is None) == (before.averaging is None):
+            if not _same_debts(problem, before):
+                state = state.copy()
+                state.convert(before, None)
+                if problem.bounds is not None:
+                    for line in (0, -1 if state.averaged else 0):
+                        state.lines[line] = np.clip(state.lines[line], *problem.bounds)
+                state.touch()
+            return state
+        fresh = State(problem, state.n_outputs, state.n_features, state.lines.dtype, state.seed)
+        fresh.start(problem, *state.weights(before))
+        fresh.n_passes, fresh.n_samples_seen = state.n_passes, state.n_samples_seen
+        return fresh
+
+    def _initialise(self, problem: Problem, state: State, init: tuple[Any, Any]) -> None:
+        """Start at the user's `coef_init` and `intercept_init`."""
+        if init[0] is None and init[1] is None:
+            return
+        if init[1] is not None and not self.fit_intercept:
+            raise ValueError("intercept_init needs fit_intercept=True.")
+        state.convert(problem, None)
+        starts = []
+        for name, values, now in zip(("coef_init", "intercept_init"), init, state.weights(problem), strict=True):
+            values = now if values is None else np.asarray(values, dtype=np.float64)
+            if values.size != now.size or not np.isfinite(values).all():
+                raise ValueError(f"{name} must be finite and of shape {now.shape}. Got {values!r} instead.")
+            starts.append(values.reshape(now.shape))
+        state.start(problem, *starts)
+        state.touch()
+
+    def _fitted(self, problem: Problem, state: State) -> dict[str, Any]:
+        """The attributes that make `state` the fitted model, beside those that follow from the targets."""
+        return {
+            "_problem_": problem,
+            "_state": state,
+            "_sparse": False,
+            "n_iter_": state.n_passes,
+            "t_": state.t,
+            "n_samples_seen_": state.n_samples_seen,
+        }
+
+    # ---- reports -----------------------------------------------------------------------------------------------------
+
+    def _print(self, outcome: loop.Outcome) -> None:
+        """One line per pass."""
+        if outcome.diverged:
+            print(f"pass {outcome.passes}: {outcome.reason}")
+            return
+        line = f"pass {len(outcome.loss_curve)}: objective {outcome.loss_curve[-1]:.6g}"
+        if outcome.validation_curve:
+            line += f", validation loss {outcome.validation_curve[-1]:.6g}"
+        print(line)
+
+    def _divergence(self, where: str) -> str:
+        rate = self.learning_rate if self.learning_rate is not None else self._component("learning_rate")
+        return (
+            f"Training diverged with learning_rate={rate!r} in {where}. Lower the learning rate, scale the features "
+            "(for example with StandardScaler) or use an optimizer with a rate per weight, such as 'adagrad'."
+        )
+
+    def _warn(self, outcome: loop.Outcome) -> None:
+        if outcome.diverged:
+            where = f"pass {outcome.passes}; the weights are those of the best finite pass"
+            warnings.warn(self._divergence(where), ConvergenceWarning, stacklevel=6)
+        elif not outcome.converged:
+            warnings.warn(
+                f"{outcome.reason} before the {'validation loss' if outcome.validation_curve else 'objective'} "
+                "settled. Increase max_iter, or tol to accept a less exact minimum.",
+                ConvergenceWarning,
+                stacklevel=6,
+            )
+
+    # ---- the fitted model --------------------------------------------------------------------------------------------
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_state")
+
+    def _weights(self) -> tuple[np.ndarray, np.ndarray]:
+        if not hasattr(self, "_state"):
+            raise AttributeError(f"This {type(self).__name__} has no coefficients before fit.")
+        return self._state.weights(self._problem_)
+
+    def _shape_coef(self, coef: np.ndarray) -> np.ndarray:
+        return coef
+
+    @property
+    def coef_(self) -> Any:
+        """Weights of the model: the average of iterates if there is one. Read-only: training goes on from elsewhere."""
+        coef = self._shape_coef(self._weights()[0])
+        return sp.csr_matrix(coef) if self._sparse else _read_only(coef)
+
+    @property
+    def intercept_(self) -> np.ndarray:
+        """Intercepts of the model."""
+        return _read_only(self._weights()[1])
+
+    def sparsify(self) -> Self:
+        """Give `coef_` as a CSR matrix.
+
+        Returns
+        -------
+        self : estimator instance
+        """
+        check_is_fitted(self)
+        self._sparse = True
+        return self
+
+    def densify(self) -> Self:
+        """Give `coef_` as an array, as after `fit`.
+
+        Returns
+        -------
+        self : estimator instance
+        """
+        check_is_fitted(self)
+        self._sparse = False
+        return self
+
+    def _scores(self, X: Any) -> np.ndarray:
+        """Raw predictions of shape (n, K)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        coef, intercept = self._weights()
+        return X @ coef.T + intercept
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _read_only(values: np.ndarray) -> np.ndarray:
+    """A view that cannot be written to, since what is written would be lost in the next call of `partial_fit`."""
+    values = values.view()
+    values.flags.writeable = False
+    return values
+
+
+def _same_debts(problem: Problem, before: Problem) -> bool:
+    """Whether idle weights may go on owing what they owe: the rules by which they pay are the same."""
+    arrays: list[tuple[Any, Any]] = [(problem.alpha, before.alpha), (problem.bounds, before.bounds)]
+    same = (problem.idle, problem.penalty) == (before.idle, before.penalty)
+    return same and all(np.array_equal(new, old) for new, old in arrays)
+
+
+def _is_finite(state: State, features: np.ndarray | None) -> bool:
+    """Whether the records of these features, None for all, and the intercepts are finite."""
+    records = state.lines if features is None else state.lines[features]
+    return bool(np.isfinite(records).all() and np.isfinite(state.bias).all())
+
+
+def _touched(state: State, block: Block) -> np.ndarray | None:
+    """The only features an update can change, where that is worth knowing."""
+    if state.idle is None or not sp.issparse(block.X) or 4 * block.X.nnz > block.X.shape[1]:
+        return None
+    return np.unique(block.X.indices)

@@ -1,0 +1,200 @@
+"""One pass of the coordinate optimizers over a block: tables of rates, and calls of the row kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from .batches import Block
+from .problem import Problem
+from .state import State
+
+# A kernel call cannot be interrupted: it gets at most so many updates, and so many stored values (some 50 ms).
+MAX_UPDATES, MAX_VALUES = 1 << 16, 1 << 25
+
+
+def run(problem: Problem, state: State, block: Block, order: np.ndarray, factor: np.ndarray | None) -> bool:
+    """Update the state with the rows of a block in the given order; False once a prediction is not finite."""
+    rows, weight = block.visit(order, factor)
+    if len(rows) == 0:
+        return True
+    size = len(rows) if problem.batch_size is None else min(problem.batch_size, len(rows))
+    call = _Call(problem, state, block, rows, weight, size)
+    state.touch()
+    if size * block.width * state.n_outputs > MAX_VALUES:
+        done = call.by_halves()
+    else:
+        done = call.by_chunks()
+    state.n_samples_seen += len(rows) if done else 0
+    return done
+
+
+class _Call:
+    def __init__(self, problem: Problem, state: State, block: Block, order: np.ndarray, weight: Any, size: int):
+        from ..kernels.dense import Work
+
+        self.problem, self.state, self.size, self.n = problem, state, size, len(order)
+        self.rows, self.work = block.rows, Work(block.y, order, weight)
+        self.sparse, self.width = sp.issparse(block.X), block.width
+        self.chunk = max(1, min(MAX_UPDATES, int(MAX_VALUES / (size * block.width * state.n_outputs)))) * size
+
+    def by_chunks(self) -> bool:
+        """Ranges of whole batches, each in one call of a kernel."""
+        state, problem = self.state, self.problem
+        state.convert(problem, problem.idle if self.sparse else None)
+        first = 0
+        while first < self.n:
+            last = min(first + self.chunk, self.n)
+            updates = -(-(last - first) // self.size)
+            done, finite = self._kernel(first, last, updates)
+            if not finite:
+                return False
+            first = min(first + done * self.size, last)
+        return True
+
+    def _kernel(self, first: int, last: int, updates: int) -> tuple[int, bool]:
+        """One call; how many updates were done, which may be fewer, and whether all predictions were finite."""
+        from ..kernels import dense, lazy
+
+        state, problem = self.state, self.problem
+        mass, table = state.mass, self._table(updates)
+        single, many = self.size == 1 and not problem.clips, None if state.n_outputs == 1 else state.n_outputs
+        tail: tuple[Any, ...] = (state.averaged, problem.fit_intercept)
+        head: tuple[Any, ...]
+        if state.idle is None:
+            stride, tail = int(len(table) > 1), (state.lines, state.bias, *tail)
+            if single and not self.sparse:
+                head = (problem.model, self.rows, self.work, first, last, many)
+                done = dense.dense_rows(*head, table, stride, *tail)
+            else:
+                head = (problem.model, self.rows, self.work, first, last, self.size)
+                done = dense.batches(*head, table, stride, *tail)
+        else:
+            lines, sums = table, None
+            if state.idle.tabled:
+                sums = Sums(problem, state, table, updates)
+                lines, updates = sums.table, sums.updates
+                last = min(last, first + updates * self.size)
+            else:
+                self._protect_averages(table)
+                before = table[:1] if state.last_line is None else state.last_line.reshape(1, -1)
+                if len(table) > 1 or not np.array_equal(before, table):
+                    lines = np.empty((updates + 1, table.shape[1]))
+                    lines[:1], lines[1:] = before, table
+            stride, tail = int(len(lines) > 1), (state.lines, state.bias, state.debt, *tail)
+            head = (problem.model, state.idle, self.rows, self.work, first, last, many)
+            if single:
+                done = lazy.lazy_rows(*head, lines, stride, *tail)
+            else:
+                done = lazy.lazy_batches(*head, self.size, lines, stride, *tail)
+            if sums is not None:
+                sums.settle(done)
+        self._count(table, done)
+        if 0 < done < len(table) and problem.averaging is not None:
+            t = np.arange(state.t - done, state.t)
+            state.mass = problem.averaging.rho(t, problem.schedule.rate(t) * state.factor, mass)[1]
+        finite = done == updates
+        if state.idle is not None and lazy.overdue(state.debt, state.averaged):
+            state.settle(problem)
+            finite = True
+        return done, finite
+
+    def _protect_averages(self, table: np.ndarray) -> None:
+        """An average that starts anew changes all records: leave those to which a savepoint may go back alone."""
+        if self.state.averaged and self.state.debt[-1] > 0 and (table[:, -1] >= 1).any():
+            self.state.lines = self.state.lines.copy()
+
+    def by_halves(self) -> bool:
+        """Batches too large for one call: gradients are added up range by range, then applied."""
+        from ..kernels.dense import accumulate, apply
+
+        state, problem = self.state, self.problem
+        state.convert(problem, None)
+        gradient, slopes = np.zeros_like(state.lines[0]), np.zeros(state.n_outputs)
+        part = max(1, int(MAX_VALUES / (self.width * state.n_outputs)))
+        for first in range(0, self.n, self.size):
+            last = min(first + self.size, self.n)
+            for low in range(first, last, part):
+                high = min(low + part, last)
+                if not accumulate(
+                    problem.loss, self.rows, self.work, low, high, state.lines, state.bias, gradient, slopes
+                ):
+                    return False
+            table, scale = self._table(1), 1.0 / (last - first)
+            tail = (state.lines, state.bias, state.averaged, problem.fit_intercept)
+            apply(problem.model, scale, gradient, slopes, table, 0, *tail)
+            self._count(table, 1)
+        return True
+
+    def _table(self, updates: int) -> np.ndarray:
+        """One line per update: what `begin` returns, the penalty's step and amount, rho; one for all if they agree."""
+        problem, state, optimizer = self.problem, self.state, self.problem.optimizer
+        t = np.arange(state.t, state.t + updates)
+        eta = problem.schedule.rate(t) * state.factor
+        step = optimizer.step(t, eta, problem.l2)
+        if optimizer.cumulative:
+            step = state.step_sum + np.cumsum(np.broadcast_to(step, t.shape))
+        amount = problem.penalty.amount(step, problem.alpha) if problem.shared else 0.0
+        rho: Any = 0.0
+        if problem.averaging is not None:
+            rho, state.mass = problem.averaging.rho(t, eta, state.mass)
+        columns = [*optimizer.begin(t, eta), step, amount, rho]
+        n_lines = max(np.size(column) for column in columns)
+        table = np.empty((n_lines, len(columns)))
+        for i, column in enumerate(columns):
+            table[:, i] = column
+        return table
+
+    def _count(self, table: np.ndarray, done: int) -> None:
+        state = self.state
+        state.t += done
+        if done:
+            state.last_line = table[min(done, len(table)) - 1]
+            state.step_sum = state.last_line[-3] if self.problem.optimizer.cumulative else 0.0
+
+
+class Sums:
+    """A table for strategies that look sums over idle updates up; see `sksgd.kernels.lazy`.
+
+    Lines are numbered by updates done, from 0. The average after update p is keep_p times the entry of a record once it
+    has caught up, an entry being the sum of c_s w_s. Up to the last update with rho = 1 nothing is averaged.
+    """
+
+    def __init__(self, problem: Problem, state: State, table: np.ndarray, updates: int):
+        self.problem, self.state = problem, state
+        lines = np.broadcast_to(table, (updates, table.shape[1]))
+        rho = lines[:, -1]
+        ones = np.flatnonzero(rho >= 1)
+        self.start = int(ones[-1]) + 1 if len(ones) else 0
+        amounts = np.append(1.0 if problem.penalty.group == "product" else 0.0, lines[:, -2])
+        self.keep = np.ones(updates + 1)
+        self.keep[self.start + 1 :] = np.cumprod(1 - rho[self.start :])
+        # Nothing may leave the range in which sums are accurate; the rest is for the next call.
+        spent = np.cumprod(amounts) if problem.penalty.group == "product" else np.exp(-np.cumsum(amounts))
+        within = (self.keep > 1e-20) & (spent > 1e-2)
+        self.updates = max(1, min(updates, int(np.argmin(np.append(within, False))) - 1))
+        c = np.zeros(updates + 1)
+        c[self.start + 1 :] = rho[self.start :] / self.keep[self.start + 1 :]
+        C, K = state.bias.shape
+        weights = np.arange(K) * C
+        if self.start:
+            c[self.start] = 1.0
+            state.lines[:, weights + C - 1] = 0
+        elif not state.debt[-1]:
+            state.lines[:, weights + C - 1] = state.lines[:, weights]
+        begun, rest = lines[:, :-3], lines[:, -3:]
+        sums = np.column_stack([*state.idle.columns(problem.optimizer, problem.penalty, amounts, c), c])
+        self.table = np.column_stack([np.vstack([begun[:1], begun]), sums, np.vstack([rest[:1], rest])])[
+            : self.updates + 1
+        ]
+
+    def settle(self, done: int) -> None:
+        """End the call after `done` updates."""
+        from ..kernels.lazy import KEEP, STARTED, settle
+
+        state = self.state
+        state.debt[KEEP], state.debt[STARTED] = self.keep[done], float(done >= self.start)
+        head = (self.problem.model, state.idle, state.lines, self.table, done)
+        settle(*head, state.n_outputs, state.debt, state.averaged)

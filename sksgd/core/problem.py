@@ -1,0 +1,81 @@
+"""The problem to solve, as components and numbers, and what follows from their combination."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+
+from ..base import Averaging, Loss, Optimizer, Penalty, Schedule
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Problem:
+    """Weighted mean of `loss` + `penalty`, and how it is to be minimised; `schedule` and `averaging` are bound.
+
+    `alpha` is one number or an array of shape (d,); `bounds` None or an array of shape (2, d); `batch_size` None for
+    all rows at once.
+    """
+
+    loss: Loss
+    penalty: Penalty
+    alpha: Any
+    optimizer: Optimizer
+    schedule: Schedule
+    averaging: Averaging | None
+    batch_size: int | None
+    bounds: np.ndarray | None
+    fit_intercept: bool
+
+    @functools.cached_property
+    def shared(self) -> bool:
+        """Whether in an update the penalty does the same to all weights."""
+        per_feature = isinstance(self.alpha, np.ndarray)
+        return self.penalty.free or (self.penalty.group != "" and not self.optimizer.scaled and not per_feature)
+
+    @functools.cached_property
+    def l2(self) -> float:
+        """What `Optimizer.step` wants to know: alpha where a linear penalty shrinks the slots too."""
+        shrinks_slots = self.optimizer.idle == "glides" and self.penalty.linear and not self.penalty.free
+        return self.alpha if self.shared and shrinks_slots else 0.0
+
+    @functools.cached_property
+    def model(self) -> Any:
+        """The components in the form the kernels take."""
+        from ..kernels.dense import Model
+
+        return Model(self.loss, self.optimizer, self.penalty, None if self.shared else self.alpha, self.bounds)
+
+    @functools.cached_property
+    def idle(self) -> Any:
+        """How idle weights catch up on CSR rows; None where every update has to visit all weights."""
+        from ..kernels.idle import choose
+
+        return choose(self.optimizer, self.penalty, not self.shared, self.averaging is not None, self.bounds)
+
+    @property
+    def clips(self) -> bool:
+        return bool(np.isfinite(self.optimizer.clip_value) or np.isfinite(self.optimizer.clip_norm))
+
+    def penalty_value(self, coef: np.ndarray) -> float:
+        """The penalty of weights of shape (K, d)."""
+        from ..kernels.dense import total_penalty
+
+        return 0.0 if self.penalty.free else float(total_penalty(self.penalty, self.alpha, coef))
+
+    def objective(self, block: Any, coef: np.ndarray, intercept: np.ndarray) -> float:
+        """Weighted mean of the losses over a block plus the penalty."""
+        return self.mean_loss(block, coef, intercept) + self.penalty_value(coef)
+
+    def zero_objective(self, block: Any, n_outputs: int) -> float:
+        """The objective where all weights and intercepts are 0; nothing is read but the targets."""
+        return self.mean_loss(block.featureless, np.empty((n_outputs, 0), block.X.dtype), np.zeros(n_outputs))
+
+    def mean_loss(self, block: Any, coef: np.ndarray, intercept: np.ndarray) -> float:
+        """Weighted mean of the losses over a block."""
+        from ..kernels.dense import total_loss
+
+        weight, many = 1.0 if block.weight is None else block.weight, None if len(coef) == 1 else len(coef)
+        return float(total_loss(self.loss, block.rows, many, block.y, weight, coef, intercept) / block.total_weight)

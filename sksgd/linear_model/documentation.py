@@ -1,0 +1,77 @@
+"""What the docstrings of both estimators share, written once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["document"]
+
+PARAMETERS = """penalty : {"l2", "l1", "elasticnet"}, Penalty or None, default="l2"
+        What is added to the mean loss, see `sksgd.penalties`.
+    alpha : float or array-like of shape (n_features,), default=1e-4
+        Strength of the penalty, in all or for each feature; 0 is allowed.
+    l1_ratio : float in [0, 1], default=0.15
+        Share of L1 in "elasticnet".
+    fit_intercept : bool, default=True
+    optimizer : str, Optimizer or None, default=None
+        How weights move: "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "ftrl" or an instance,
+        see `sksgd.optimizers`. None is {optimizer}.
+    learning_rate : float, str, Schedule, callable or None, default=None
+        The rate of update t = 0, 1, ...: a constant, a schedule (see `sksgd.schedules`) or a function of t. None is
+        ``Adaptive(eta0, factor=10, eta_min=eta0 / 100)``, good for standardised features: eta0 is 0.003 for "sgd",
+        0.001 for "momentum" and "nesterov", 1 for "adagrad" and "ftrl", else 0.01. In `partial_fit` it stays constant.
+    batch_size : int or "full", default=1
+        Rows per update. The gradient is the weighted mean over the rows of the batch.
+    sampling : str or Sampler, default="reshuffle"
+        The order of rows: "reshuffle", "shuffle_once", "sequential", "with_replacement", "importance" or an instance.
+    average : bool, int, str, Averaging or None, default=None
+        Whether the model is an average of iterates: True from the start on, an int from that update on, or a rule of
+        `sksgd.averaging`.
+    max_iter : int, default=100
+        The most passes over the data in `fit`.
+    tol : float or None, default=1e-4
+        `fit` stops when the monitored quantity fell by no more than `tol` times its best value for `n_iter_no_change`
+        passes, and the schedule has no lower rate to try. It is the objective over the training data, or the loss over
+        held-out data, measured at the end of a pass with the weights that would be returned. None: all `max_iter`
+        passes.
+    early_stopping : bool, default=False
+        Hold out `validation_fraction` of the rows and monitor the loss on them; the weights that were best are kept.
+        Also so, without a fraction, when `fit` is given `X_val` and `y_val`.
+    validation_fraction : float in (0, 1), default=0.1
+    n_iter_no_change : int, default=5{class_weight}
+    positive : bool, default=False
+        Keep weights at or above 0, by projection.
+    bounds : pair of floats or of arrays of shape (n_features,), default=None
+        Lower and upper bounds on the weights, by projection.
+    warm_start : bool, default=False
+        `fit` goes on from the state where the last call ended: weights, slots, averages, schedule and counters.
+    random_state : int, RandomState or None, default=None
+        Decides the order of rows and the held-out rows.
+    verbose : int, default=0
+        1: print a line per pass."""
+
+ATTRIBUTES = """n_iter_ : int
+        Passes behind the weights, hence fewer than were made where earlier weights were restored. A call of
+        `partial_fit` counts as one.
+    t_ : int
+        Updates behind the weights.
+    n_samples_seen_ : int
+        Rows visited in them.
+    loss_curve_ : list of float
+        The objective after each pass of `fit`.
+    validation_curve_ : list of float
+        The mean loss on held-out rows after each pass of `fit`; empty without.
+    stop_reason_ : str
+        Why training ended, in words.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
+        Where the data had names."""
+
+
+def document(cls: Any) -> Any:
+    """Fill the parameters and attributes that both estimators share into a docstring."""
+    assert cls.__doc__ is not None
+    weight = getattr(cls, "_class_weight_doc", "")
+    parameters = PARAMETERS.replace("{class_weight}", weight).replace("{optimizer}", cls._optimizer_doc)
+    cls.__doc__ = cls.__doc__.replace("{parameters}", parameters).replace("{attributes}", ATTRIBUTES)
+    return cls
