@@ -1,0 +1,36 @@
+"""scikit-learn's own checks over both estimators and several configurations."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sksgd import LinearRegressor, LogisticClassifier
+
+CONFIGURATIONS = [
+    {},
+    {"optimizer": "momentum", "learning_rate": 0.01, "batch_size": 8},
+    {"optimizer": "nesterov", "learning_rate": 0.02, "batch_size": "full", "sampling": "sequential"},
+    {"penalty": "l1", "average": True, "optimizer": "sgd", "learning_rate": 0.01},
+    {"early_stopping": True, "optimizer": "adam", "learning_rate": 0.1},
+]
+REASON = "an update takes batch_size rows: a row of weight 2 is one step, two equal rows are two"
+
+
+def expected_failures(estimator):
+    if estimator.batch_size == "full":
+        return {}
+    return {f"check_sample_weight_equivalence_on_{kind}_data": REASON for kind in ("dense", "sparse")}
+
+
+every_check = parametrize_with_checks(
+    [kind(**params) for params in CONFIGURATIONS for kind in (LinearRegressor, LogisticClassifier)],
+    expected_failed_checks=expected_failures,
+)
+names, checks = every_check.args
+# The check of the array API runs only where SCIPY_ARRAY_API was set before SciPy was imported.
+checks = [check for check in checks if "check_array_api_input" not in str(check)]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(names, checks, ids=every_check.kwargs["ids"])
+def test_check(estimator, check):
+    check(estimator)
