@@ -81,6 +81,16 @@ class Block:
         """The mean number of stored values in a row."""
         return max(1.0, self.X.nnz / max(1, self.X.shape[0]) if sp.issparse(self.X) else self.X.shape[1])
 
+    def take(self, rows: np.ndarray) -> Block:
+        """The block of some of the rows, by row number, in ascending order."""
+        rows = np.sort(rows)
+        return Block(self.X[rows], self.y[rows], None if self.weight is None else self.weight[rows])
+
+    def normalise(self) -> None:
+        """Scale the weights to mean 1 over the rows present."""
+        if self.weight is not None:
+            self.weight = self.weight * (len(self) / self.weight.sum())
+
     def visit(self, order: np.ndarray, factor: np.ndarray | None) -> tuple[np.ndarray, Any]:
         """Row numbers and row weights (1.0 if there are none) for positions among the rows present."""
         rows = order if self.present is None else self.present[order]

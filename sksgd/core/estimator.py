@@ -62,7 +62,7 @@ class BaseLinearSGD(CallbackSupportMixin, ProblemParameters):
             random_state = check_random_state(self.random_state)
             if held_out is None and self.early_stopping:
                 block, held_out = self._split(block, random_state)
-            self._normalise(block)
+            block.normalise()
             d = block.X.shape[1]
             per_pass = 1 if self.batch_size == "full" else -(-len(block) // self.batch_size)
             updates = (self._state.t if resumed else 0) + self.max_iter * per_pass
@@ -127,7 +127,7 @@ class BaseLinearSGD(CallbackSupportMixin, ProblemParameters):
                 state = self._resume(problem)
             else:
                 state = self._new_state(problem, X.shape[1], X.dtype, check_random_state(self.random_state))
-            features = _touched(state, block)
+            features = state.within_reach(block.X)
             restore = state.savepoint(features)
             try:
                 finite = loop.one_pass(problem, state, block, self._component("sampling"))
@@ -135,7 +135,7 @@ class BaseLinearSGD(CallbackSupportMixin, ProblemParameters):
                 restore()
                 raise
             self.stop_reason_ = "one block done"
-            if not (finite and _is_finite(state, features)):
+            if not (finite and state.is_finite(features)):
                 restore()
                 self.stop_reason_ = "diverged: a prediction or a weight was not finite"
                 message = self._divergence("this block; the model is as before it")
@@ -232,17 +232,7 @@ class BaseLinearSGD(CallbackSupportMixin, ProblemParameters):
                 "Change validation_fraction, pass X_val and y_val, or set early_stopping=False."
             ) from error
 
-        def part(chosen: np.ndarray) -> Block:
-            chosen = np.sort(chosen)
-            return Block(block.X[chosen], block.y[chosen], None if block.weight is None else block.weight[chosen])
-
-        return part(train), part(held_out)
-
-    @staticmethod
-    def _normalise(block: Block) -> None:
-        """Scale the weights to mean 1 over the rows present."""
-        if block.weight is not None:
-            block.weight = block.weight * (len(block) / block.weight.sum())
+        return block.take(train), block.take(held_out)
 
     def _new_state(self, problem: Problem, d: int, dtype: Any, random_state: np.random.RandomState) -> State:
         state = State(problem, self._n_outputs, d, dtype, int(random_state.randint(np.iinfo(np.int32).max)))
@@ -396,16 +386,3 @@ def _same_debts(problem: Problem, before: Problem) -> bool:
     arrays: list[tuple[Any, Any]] = [(problem.alpha, before.alpha), (problem.bounds, before.bounds)]
     same = (problem.idle, problem.penalty) == (before.idle, before.penalty)
     return same and all(np.array_equal(new, old) for new, old in arrays)
-
-
-def _is_finite(state: State, features: np.ndarray | None) -> bool:
-    """Whether the records of these features, None for all, and the intercepts are finite."""
-    records = state.lines if features is None else state.lines[features]
-    return bool(np.isfinite(records).all() and np.isfinite(state.bias).all())
-
-
-def _touched(state: State, block: Block) -> np.ndarray | None:
-    """The only features an update can change, where that is worth knowing."""
-    if state.idle is None or not sp.issparse(block.X) or 4 * block.X.nnz > block.X.shape[1]:
-        return None
-    return np.unique(block.X.indices)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from .problem import Problem
 
@@ -131,6 +132,17 @@ class State:
             table = self.last_line.reshape(1, -1)
             settle(problem.model, self.idle, records, table, 0, self.n_outputs, self.debt.copy(), self.averaged)
         return records
+
+    def within_reach(self, X: Any) -> np.ndarray | None:
+        """The only features whose records rows `X` can change, where that is worth knowing."""
+        if self.idle is None or not sp.issparse(X) or 4 * X.nnz > X.shape[1]:
+            return None
+        return np.unique(X.indices)
+
+    def is_finite(self, features: np.ndarray | None) -> bool:
+        """Whether the records of these features, None for all, and the intercepts are finite."""
+        records = self.lines if features is None else self.lines[features]
+        return bool(np.isfinite(records).all() and np.isfinite(self.bias).all())
 
     def savepoint(self, features: np.ndarray | None) -> Callable[[], None]:
         """A function that takes back all changes; `features` are the only records that will change, if known."""

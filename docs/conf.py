@@ -1,0 +1,33 @@
+"""Sphinx configuration: pages in Markdown, API pages from numpydoc docstrings."""
+
+import sksgd
+
+project = "sksgd"
+author = "The sksgd developers"
+project_copyright = f"2026, {author}"
+version = release = sksgd.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+]
+exclude_patterns = ["_build", "_templates"]
+templates_path = ["_templates"]
+default_role = "code"
+
+myst_enable_extensions = ["amsmath", "dollarmath"]
+myst_heading_anchors = 3
+
+html_theme = "pydata_sphinx_theme"
+html_title = "sksgd"
+html_theme_options = {"show_toc_level": 2}
+
+# One page a module, with its public names; the templates say what of a class is shown.
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autosummary_ignore_module_all = False
+numpydoc_show_class_members = False
