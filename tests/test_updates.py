@@ -221,13 +221,14 @@ def test_debt_is_settled_before_it_underflows(name):
         check(problem, sp.csr_array(X), Y[OUTPUTS[name]], WEIGHTS, ORDERS)
 
 
+@over("averaging", [PolyakRuppert(), ExponentialAverage(0.5)], ids=repr)
 @over("name", CSR_AVERAGED)
-def test_averages_of_many_updates_on_csr(name):
+def test_averages_of_many_updates_on_csr(name, averaging):
     """What idle weights owe to the average stays exact however far all weights have shrunk meanwhile."""
     optimizer, penalty, alpha = PAIRS[name]
     rows = make_rows(1500)
     y, weight, orders = make_targets(rows, OUTPUTS[name]), make_weights(1500), make_orders(1500, passes=1)
-    problem = make_problem(optimizer, penalty, 2 * alpha, averaging=PolyakRuppert())
+    problem = make_problem(optimizer, penalty, 2 * alpha, averaging=averaging)
     history = expected(problem, rows, y, weight, orders)
     for dtype, tolerance in ((np.float64, TOLERANCE), (np.float32, {"rtol": 1e-3, "atol": 1e-4})):
         if dtype == np.float64 or name == "sgd, l2":

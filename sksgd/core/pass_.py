@@ -151,7 +151,7 @@ class _Call:
         state = self.state
         state.t += done
         if done:
-            state.last_line = table[min(done, len(table)) - 1]
+            state.last_line = table[min(done, len(table)) - 1].copy()
             state.step_sum = state.last_line[-3] if self.problem.optimizer.cumulative else 0.0
 
 
@@ -164,31 +164,31 @@ class Sums:
 
     def __init__(self, problem: Problem, state: State, table: np.ndarray, updates: int):
         self.problem, self.state = problem, state
+        product = problem.penalty.group == "product"
         lines = np.broadcast_to(table, (updates, table.shape[1]))
         rho = lines[:, -1]
         ones = np.flatnonzero(rho >= 1)
-        self.start = int(ones[-1]) + 1 if len(ones) else 0
-        amounts = np.append(1.0 if problem.penalty.group == "product" else 0.0, lines[:, -2])
-        self.keep = np.ones(updates + 1)
-        self.keep[self.start + 1 :] = np.cumprod(1 - rho[self.start :])
+        self.start = start = int(ones[-1]) + 1 if len(ones) else 0
+        keep = np.ones(updates + 1)
+        keep[start + 1 :] = np.cumprod(1 - rho[start:])
+        amounts = np.append(1.0 if product else 0.0, lines[:, -2])
         # Nothing may leave the range in which sums are accurate; the rest is for the next call.
-        spent = np.cumprod(amounts) if problem.penalty.group == "product" else np.exp(-np.cumsum(amounts))
-        within = (self.keep > 1e-20) & (spent > 1e-2)
-        self.updates = max(1, min(updates, int(np.argmin(np.append(within, False))) - 1))
-        c = np.zeros(updates + 1)
-        c[self.start + 1 :] = rho[self.start :] / self.keep[self.start + 1 :]
+        spent = np.cumprod(amounts) if product else np.exp(-np.cumsum(amounts))
+        within = (keep > 1e-20) & (spent > 1e-2)
+        self.updates = max(1, int(np.argmin(np.append(within, False))) - 1)
+        self.keep, amounts = keep[: self.updates + 1], amounts[: self.updates + 1]
+        lines, c = lines[: self.updates], np.zeros(self.updates + 1)
+        c[start + 1 :] = rho[start : self.updates] / self.keep[start + 1 :]
         C, K = state.bias.shape
         weights = np.arange(K) * C
-        if self.start:
-            c[self.start] = 1.0
+        if start:
+            c[start : start + 1] = 1.0
             state.lines[:, weights + C - 1] = 0
         elif not state.debt[-1]:
             state.lines[:, weights + C - 1] = state.lines[:, weights]
         begun, rest = lines[:, :-3], lines[:, -3:]
         sums = np.column_stack([*state.idle.columns(problem.optimizer, problem.penalty, amounts, c), c])
-        self.table = np.column_stack([np.vstack([begun[:1], begun]), sums, np.vstack([rest[:1], rest])])[
-            : self.updates + 1
-        ]
+        self.table = np.column_stack([np.vstack([begun[:1], begun]), sums, np.vstack([rest[:1], rest])])
 
     def settle(self, done: int) -> None:
         """End the call after `done` updates."""

@@ -70,6 +70,10 @@ class OptimizerType(ComponentType): ...
 class IdleType(ComponentType): ...
 
 
+#: Their functions change with their versions only.
+_LIBRARIES = {"math", "numba", "numpy", "scipy"}
+
+
 def _code(value: Any, seen: set[int]) -> Iterator[str]:
     """The parts of a class or function that decide what it computes, with what it calls, recursively."""
     value = getattr(value, "py_func", value)
@@ -86,14 +90,14 @@ def _code(value: Any, seen: set[int]) -> Iterator[str]:
                 if not name.startswith("__"):
                     yield name
                     yield from _code(item, seen)
-    elif isinstance(value, pytypes.FunctionType):
+    elif isinstance(value, pytypes.FunctionType) and value.__module__.partition(".")[0] not in _LIBRARIES:
         code = value.__code__
         yield f"{code.co_code.hex()} {code.co_names} {code.co_varnames}"
         for constant in code.co_consts:
             yield constant.co_code.hex() if isinstance(constant, pytypes.CodeType) else repr(constant)
         used = [value.__globals__[name] for name in code.co_names if name in value.__globals__]
         for module in [item for item in used if isinstance(item, pytypes.ModuleType)]:
-            used += [getattr(module, name) for name in code.co_names if hasattr(module, name)]
+            used += [vars(module)[name] for name in code.co_names if name in vars(module)]
         for item in [*used, *(cell.cell_contents for cell in value.__closure__ or ())]:
             yield from _code(item, seen)
     elif isinstance(value, bool | int | float | str | tuple):
