@@ -42,28 +42,6 @@ SCALE, CLOCK, MASS, KEEP, STARTED = range(len(DEBT))
 FAR, NEAR, SOON, FAR_AWAY = 8, 4, 2, 1 << 20
 
 
-def owes(idle: Any) -> bool:
-    """Whether records have to catch up."""
-    return idle.owes
-
-
-@overload(owes, strict=False)
-def _(idle: Any) -> Any:
-    answer = idle.cls.owes
-    return lambda idle: answer
-
-
-def tabled(idle: Any) -> bool:
-    """Whether sums of iterates are looked up in the table."""
-    return idle.tabled
-
-
-@overload(tabled, strict=False)
-def _(idle: Any) -> Any:
-    answer = idle.cls.tabled
-    return lambda idle: answer
-
-
 @kernel
 def lazy_rows(model, idle, rows, work, first, last, many, table, stride, records, bias, debt, averaged, intercept):
     """Update with each of the rows ``order[first:last]`` by itself. `many`: None for one output, else how many."""
@@ -80,7 +58,7 @@ def lazy_rows(model, idle, rows, work, first, last, many, table, stride, records
         at = stride * (i - first) * width
         begun, step = begun_at(model.opt, lines, at, z), lines[at + width - 3]
         start, stop = np.int64(indptr[r]), np.int64(indptr[r + 1])
-        if owes(idle):
+        if idle.owes:
             clock = z.dtype.type(debt[CLOCK])
             for q in range(start, stop):
                 j = np.int64(indices[q])
@@ -138,7 +116,7 @@ def lazy_batches(
                     seen[j] = True
                     touched[n_touched] = j
                     n_touched += 1
-                    if owes(idle):
+                    if idle.owes:
                         catch_up(model, idle, z, j * size, j, n, K, size, begun, step, clock, lines, width)
             total = 0.0
             for k in range(K):
@@ -187,7 +165,7 @@ def settle(model, idle, records, table, line, K, debt, averaged):
     n = numbers(idle, size, K)
     slot_scale = z.dtype.type(idle.slot_scale(debt[SCALE]))
     for j in range(len(records)):
-        if owes(idle):
+        if idle.owes:
             catch_up(model, idle, z, j * size, j, n, K, size, begun, step, clock, lines, width)
             put(z, j * size + size - 1, 0.0)
         for k in range(K):
@@ -202,7 +180,7 @@ def settle(model, idle, records, table, line, K, debt, averaged):
 @helper
 def numbers(idle, size, K):
     """How many numbers of a record belong to one output."""
-    return (size - 1) // K if owes(idle) else size // K
+    return (size - 1) // K if idle.owes else size // K
 
 
 @helper
@@ -235,7 +213,7 @@ def catch_up(model, idle, z, at, j, n, K, size, begun, step, clock, lines, width
         for k in range(K):
             p = at + k * n
             owned = slots_at(model.opt, z, p + 1, 1)
-            if tabled(idle):
+            if idle.tabled:
                 w, slots, total = idle.catch_up_sum(
                     model.opt, model.pen, get(z, p), owned, np.int64(then), np.int64(clock), begun, lines, width
                 )
@@ -252,7 +230,7 @@ def catch_up(model, idle, z, at, j, n, K, size, begun, step, clock, lines, width
 @helper
 def begin_average(idle, debt, rho, averaged):
     """Up to the first rho below 1 the average is the weight: all the mass lies on the iterate before this update."""
-    if averaged and not tabled(idle) and rho < 1.0 and debt[STARTED] == 0.0:
+    if averaged and not idle.tabled and rho < 1.0 and debt[STARTED] == 0.0:
         debt[MASS], debt[KEEP], debt[STARTED] = debt[SCALE], 1.0, 1.0
 
 
@@ -267,7 +245,7 @@ def update_at(model, idle, lines, at, width, z, debt):
         z.dtype.type(amount),
         (z.dtype.type(debt[SCALE]), z.dtype.type(idle.slot_scale(debt[SCALE]))),
         (z.dtype.type(1.0 / after), z.dtype.type(1.0 / idle.slot_scale(after))),
-        z.dtype.type(lines[at + width - 4] if tabled(idle) else -debt[MASS]),
+        z.dtype.type(lines[at + width - 4] if idle.tabled else -debt[MASS]),
         z.dtype.type(idle.advance(debt[CLOCK], step, amount)),
     )
 
@@ -284,7 +262,7 @@ def touch(model, idle, z, p, n, j, g, update, averaged):
     put(z, p, new)
     put_slots(model.opt, z, p + 1, 1, scaled(slots, unscale[1]))
     if averaged:
-        put(z, p + n - 1, get(z, p + n - 1) + mass * (w if tabled(idle) else new - old))
+        put(z, p + n - 1, get(z, p + n - 1) + mass * (w if idle.tabled else new - old))
 
 
 def common(model: Any, scale: float, a: float) -> float:
@@ -303,7 +281,7 @@ def _(model: Any, scale: Any, a: Any) -> Any:
 @helper
 def stamp(idle, z, at, update):
     """Set the clock of a record to what it will be after this update."""
-    if owes(idle):
+    if idle.owes:
         put(z, at, update[-1])
 
 
@@ -320,10 +298,10 @@ def finish(model, idle, records, b, n, slopes, lines, at, width, debt, averaged,
         mean = len(b) - K
         for k in range(K):
             put(b, mean + k, get(b, mean + k) + rho * (get(b, k) - get(b, mean + k)))
-        if not tabled(idle) and rho < 1.0:
+        if not idle.tabled and rho < 1.0:
             debt[KEEP] *= 1.0 - rho
             debt[MASS] += rho * debt[SCALE] / debt[KEEP]
-        elif not tabled(idle) and debt[STARTED] > 0.0:
+        elif not idle.tabled and debt[STARTED] > 0.0:
             for j in range(len(records)):
                 for k in range(K):
                     records[j, k * n + n - 1] = 0.0
