@@ -131,6 +131,14 @@ def test_warm_start_goes_on_bitwise_after_pickling(params, kind):
     assert (model.n_iter_, model.t_, model.n_samples_seen_) == (whole.n_iter_, whole.t_, whole.n_samples_seen_)
 
 
+@pytest.mark.parametrize("change", [{"optimizer": "momentum"}, {"average": True}, {"alpha": 0.01}], ids=str)
+def test_warm_start_ends_where_the_schedule_does(change):
+    """Also where another optimizer or averaging counts updates from 0 again."""
+    model = LinearRegressor(optimizer="sgd", learning_rate="linear", max_iter=2, tol=None, warm_start=True)
+    model.fit(X, Y).set_params(**change).fit(X, Y)
+    assert model.t_ == model._problem_.schedule.total
+
+
 def test_without_warm_start_fit_forgets():
     model = LinearRegressor(max_iter=3, tol=None, random_state=0).fit(X[:, :2], -Y)
     assert_same(model.fit(X, Y), LinearRegressor(max_iter=3, tol=None, random_state=0).fit(X, Y))

@@ -32,7 +32,8 @@ class Block:
         self.source, self.offset = source, offset
         self.present: np.ndarray | None = None
         if weight is not None and (weight == 0).any():
-            self.present = np.flatnonzero(weight)
+            # In the integers of a sampler's order, or kernels would be compiled for others too.
+            self.present = np.flatnonzero(weight).astype(np.int32 if len(weight) < 2**31 else np.int64, copy=False)
         self.weight = weight
 
     def __len__(self) -> int:

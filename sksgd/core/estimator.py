@@ -65,7 +65,7 @@ class BaseLinearSGD(CallbackSupportMixin, ProblemParameters):
             block.normalise()
             d = block.X.shape[1]
             per_pass = 1 if self.batch_size == "full" else -(-len(block) // self.batch_size)
-            updates = (self._state.t if resumed else 0) + self.max_iter * per_pass
+            updates = (self._state.t if resumed and self._goes_on() else 0) + self.max_iter * per_pass
             problem = self._problem(d, updates, per_pass)
             state = (
                 self._resume(problem).copy() if resumed else self._new_state(problem, d, block.X.dtype, random_state)
@@ -240,10 +240,16 @@ class BaseLinearSGD(CallbackSupportMixin, ProblemParameters):
         state.start(problem, zeros, np.zeros(self._n_outputs))
         return state
 
+    def _goes_on(self) -> bool:
+        """Whether optimizer and averaging are those of the state, so that its slots and t go on."""
+        before = self._problem_
+        same_averaging = (self._component("average") is None) == (before.averaging is None)
+        return self._component("optimizer") == before.optimizer and same_averaging
+
     def _resume(self, problem: Problem) -> State:
         """The state to go on with; one at the same weights, counting from 0, where optimizer or averaging is new."""
         state, before = self._state, self._problem_
-        if problem.optimizer == before.optimizer and (problem.averaging is None) == (before.averaging is None):
+        if self._goes_on():
             if not _same_debts(problem, before):
                 state = state.copy()
                 state.convert(before, None)

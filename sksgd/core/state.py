@@ -42,8 +42,8 @@ class State:
     """
 
     def __init__(self, problem: Problem, n_outputs: int, n_features: int, dtype: Any, seed: int):
-        self.n_slots, self.averaged = problem.optimizer.n_slots, problem.averaging is not None
-        self.lines = np.zeros((1 + self.n_slots + self.averaged, n_outputs, n_features), dtype)
+        self.averaged = problem.averaging is not None
+        self.lines = np.zeros((1 + problem.optimizer.n_slots + self.averaged, n_outputs, n_features), dtype)
         self.bias = np.zeros((len(self.lines), n_outputs))
         self.idle: Any = None
         self.debt = np.array([1.0, 0.0, 0.0, 1.0, 0.0])

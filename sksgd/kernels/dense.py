@@ -1,9 +1,10 @@
 """Updates that visit every weight: dense rows one by one, and batches of dense or CSR rows.
 
 State is one array of shape (1 + n_slots + averaged, K, d): weights, slots, average, for K outputs and d features,
-beside float64 intercepts of shape (1 + n_slots + averaged, K). A table holds one line per update, see `TABLE`; where
-all lines would be equal it has one, and `stride` is 0. Targets have shape (n, K), or (n, 1) for a joint loss; weights
-of rows follow the order, and 1.0 if there are none.
+beside float64 intercepts of shape (1 + n_slots + averaged, K). A table holds one line per update: what the
+optimizer's `begin` returned, the effective step, the amount of the penalty, rho. Where all lines would be equal it has
+one, and `stride` is 0. Targets have shape (n, K), or (n, 1) for a joint loss; weights of rows follow the order, and are
+1.0 if there are none.
 
 A kernel stops before the first update that would use a prediction that is not finite, and returns the number it did.
 """
@@ -20,9 +21,6 @@ from .intrinsics import begun_at, get, prefetch, put, put_slots, slots_at
 from .jit import OPTIONS, helper, kernel
 from .rows import AHEAD, LONG, dense_ahead, dense_dot, dense_dot_ahead, n_rows, row_add, row_ahead, row_dot
 from .update import clip, gradient_of, item, log_sum_exp, move, value_of
-
-#: The columns of the table behind those of the optimizer's `begin`: effective step, amount of the penalty, rho.
-TABLE = ("step", "amount", "rho")
 
 
 class Model(NamedTuple):
