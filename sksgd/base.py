@@ -22,13 +22,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
 
 from .checks import require
 
-__all__ = ["Averaging", "Component", "Loss", "Optimizer", "Penalty", "Sampler", "Schedule"]
+__all__ = ["Averaging", "Component", "Loss", "Optimizer", "Penalty", "SampleStep", "Sampler", "Schedule"]
 
 
 @dataclass_transform(frozen_default=True)
@@ -125,6 +126,13 @@ class Penalty(Component):
     sparse: ClassVar[bool] = False
     #: Whether it costs nothing at all.
     free: ClassVar[bool] = False
+    #: Whether it acts before the move instead of after it.
+    first: ClassVar[bool] = False
+    #: Whether `cost` depends on squares, and on sizes.
+    counts_squares: ClassVar[bool] = False
+    counts_sizes: ClassVar[bool] = False
+    #: Whether it truncates the weights that an update visits, by `toll` and `truncate`.
+    truncates: ClassVar[bool] = False
 
     def value(self, w: float, alpha: float) -> float:
         raise NotImplementedError(f"{type(self).__name__} must define value(w, alpha)")
@@ -144,6 +152,18 @@ class Penalty(Component):
         It rests where the prox does; with ``move=0`` a drift over s, then t, is one over s + t.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define drift(w, move, time, alpha)")
+
+    def toll(self, step: Any, alpha: float) -> Any:
+        """What an update may take from every weight in the end (NumPy), if the penalty `truncates`."""
+        raise NotImplementedError(f"{type(self).__name__} does not define toll(step, alpha)")
+
+    def truncate(self, w: float, paid: float, total: float) -> float:
+        """A visited weight, of which `paid` was taken so far, after it paid what is due of the tolls' `total`."""
+        return w
+
+    def cost(self, squares: float, sizes: float, alpha: float) -> float:
+        """The penalty of weights with this sum of squares, and of absolute values; only running objectives need it."""
+        raise NotImplementedError(f"{type(self).__name__} does not define cost(squares, sizes, alpha)")
 
     def trace(self, total: Any) -> Any:
         """The function of the amount so far in which the size of an idle weight is linear (NumPy); see `size`."""
@@ -181,6 +201,8 @@ class Optimizer(Component):
     penalty_first: ClassVar[bool] = False
     #: The first rate where the user gives none: for standardised features.
     usual_rate: ClassVar[float] = 0.01
+    #: Whether it is nothing but ``w -= eta g``.
+    plain: ClassVar[bool] = False
     #: Whether the penalty acts with the sum of all steps so far instead of the last one.
     cumulative: ClassVar[bool] = False
 
@@ -269,6 +291,22 @@ class Averaging(Component):
         raise NotImplementedError(f"{type(self).__name__} must define rho(t, eta, mass)")
 
 
+class SampleStep(Component):
+    """How far one row moves the weights along itself, where that is more than rate times gradient.
+
+    ``update(loss, p, y, eta, square)`` returns the number u of the move ``w += u x``; `square` is the squared norm of
+    the row if `needs_square`, else 0. Plain SGD only (`sksgd.optimizers.SGD`, batches of one, one output).
+    """
+
+    #: Whether `square` is wanted.
+    needs_square: ClassVar[bool] = False
+    #: Whether a row whose `square` is 0 is passed over, as if it were not there.
+    skips: ClassVar[bool] = False
+
+    def update(self, loss: Loss, p: float, y: float, eta: float, square: float) -> float:
+        raise NotImplementedError(f"{type(self).__name__} must define update(loss, p, y, eta, square)")
+
+
 class Sampler(Component):
     """The order of the rows in a pass.
 
@@ -283,3 +321,11 @@ class Sampler(Component):
         self, n: int, seed: int, number: int, norms: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray | None]:
         raise NotImplementedError(f"{type(self).__name__} must define order(n, seed, number, norms)")
+
+    def orders(
+        self, n: int, seed: int, number: int, norms: np.ndarray | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """The orders of pass `number` and those that follow."""
+        while True:
+            yield self.order(n, seed, number, norms)
+            number += 1

@@ -46,6 +46,9 @@ class NoPenalty(Penalty):
     def amount(self, step: Any, alpha: float) -> Any:
         return 1.0
 
+    def cost(self, squares: float, sizes: float, alpha: float) -> float:
+        return 0.0
+
 
 class L2(Penalty):
     """r(w) = w^2 / 2, the ridge penalty.

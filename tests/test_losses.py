@@ -249,7 +249,7 @@ def test_in_domain(row):
 @pytest.mark.parametrize(
     ("name", "field", "values", "remedy"),
     [
-        ("huber", "epsilon", [0.0, -1.0, math.nan, math.inf], "greater than 0"),
+        ("huber", "epsilon", [-1.0, math.nan, math.inf], "at least 0"),
         ("epsilon_insensitive", "epsilon", [-0.1, math.nan, math.inf], "at least 0"),
         ("squared_epsilon_insensitive", "epsilon", [-0.1, math.nan, math.inf], "at least 0"),
         ("quantile", "quantile", [0.0, 1.0, -1, math.nan], "strictly between 0 and 1"),

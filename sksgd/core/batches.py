@@ -22,16 +22,24 @@ class Block:
         Row weights. Rows of weight zero count as absent.
     source : str, offset : int
         Where the rows come from: row i of the block is row ``offset + i`` of the source.
+    as_given : bool
+        Leave CSR rows as they are, duplicates and all, and count rows of weight zero as rows: for plain SGD only.
     """
 
     def __init__(
-        self, X: Any, y: np.ndarray, weight: np.ndarray | None = None, source: str = "memory", offset: int = 0
+        self,
+        X: Any,
+        y: np.ndarray,
+        weight: np.ndarray | None = None,
+        source: str = "memory",
+        offset: int = 0,
+        as_given: bool = False,
     ):
-        self.X = canonical(X)
+        self.X, self.as_given = X if as_given else canonical(X), as_given
         self.y = np.ascontiguousarray(y, dtype=np.float64)
         self.source, self.offset = source, offset
         self.present: np.ndarray | None = None
-        if weight is not None and (weight == 0).any():
+        if weight is not None and not as_given and (weight == 0).any():
             # In the integers of a sampler's order, or kernels would be compiled for others too.
             self.present = np.flatnonzero(weight).astype(np.int32 if len(weight) < 2**31 else np.int64, copy=False)
         self.weight = weight
@@ -85,7 +93,8 @@ class Block:
     def take(self, rows: np.ndarray) -> Block:
         """The block of some of the rows, by row number, in ascending order."""
         rows = np.sort(rows)
-        return Block(self.X[rows], self.y[rows], None if self.weight is None else self.weight[rows])
+        weight = None if self.weight is None else self.weight[rows]
+        return Block(self.X[rows], self.y[rows], weight, as_given=self.as_given)
 
     def normalise(self) -> None:
         """Scale the weights to mean 1 over the rows present."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import is_classifier
-from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
@@ -19,12 +18,14 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from . import loop
 from .batches import Block
 from .parameters import ProblemParameters
+from .predict import raw_scores
 from .problem import Problem
 from .state import State
 from .stopping import Progress
+from .support import TrainingSupport
 
 
-class BaseLinearSGD(CallbackSupportMixin, ProblemParameters):
+class BaseLinearSGD(TrainingSupport, ProblemParameters):
     """A linear model whose weights are found by stochastic gradient descent; see `sksgd.linear_model`."""
 
     #: How `validate_data` is to check y.
@@ -97,10 +98,11 @@ class BaseLinearSGD(CallbackSupportMixin, ProblemParameters):
                     yield finish
 
             progress = Progress(self.tol, self.n_iter_no_change)
-            sampler = self._component("sampling")
             interrupted = False
             try:
-                loop.fit(problem, state, block, sampler, progress, self.max_iter, held_out, one_task, outcome)
+                orders = loop.orders(block, self._component("sampling"), state)
+                head = (problem, state, block, orders, progress, one_task, outcome)
+                loop.MeasuredLoop(*head, validation=held_out).run(self.max_iter)
             except KeyboardInterrupt:
                 if not outcome.loss_curve:
                     raise
@@ -130,7 +132,7 @@ class BaseLinearSGD(CallbackSupportMixin, ProblemParameters):
             features = state.within_reach(block.X)
             restore = state.savepoint(features)
             try:
-                finite = loop.one_pass(problem, state, block, self._component("sampling"))
+                finite = loop.one_pass(problem, state, block, loop.orders(block, self._component("sampling"), state))
             except BaseException:
                 restore()
                 raise
@@ -142,35 +144,6 @@ class BaseLinearSGD(CallbackSupportMixin, ProblemParameters):
                 warnings.warn(message, ConvergenceWarning, stacklevel=4)
             self.__dict__.update(self._fitted(problem, state))
         return self
-
-    @contextlib.contextmanager
-    def _task(self, context: Any, X: Any, y: Any) -> Iterator[Callable[..., bool]]:
-        """A task of scikit-learn's callbacks; it ends when told to, at the latest on leaving, whatever happens."""
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        open_ = True
-
-        def end(**of_task: Any) -> bool:
-            nonlocal open_
-            open_ = False
-            return context.call_on_fit_task_end(estimator=self, X=X, y=y, **of_task)
-
-        try:
-            yield end
-        finally:
-            if open_:
-                end()
-
-    @contextlib.contextmanager
-    def _unchanged_on_error(self) -> Iterator[None]:
-        """Put all fitted attributes back if anything is raised."""
-        before = self.__dict__.copy()
-        try:
-            yield
-        except BaseException:
-            kept = {k: v for k, v in self.__dict__.items() if k.startswith(("_skl", "_callback", "_parent"))}
-            self.__dict__.clear()
-            self.__dict__.update(before | kept)
-            raise
 
     def _validate(self, X: Any, y: Any, sample_weight: Any, dtype: Any) -> tuple[Any, Any, np.ndarray | None]:
         """X (C-ordered or CSR), y, and weights or None. `dtype` is that of earlier data, None for the first."""
@@ -370,9 +343,7 @@ class BaseLinearSGD(CallbackSupportMixin, ProblemParameters):
     def _scores(self, X: Any) -> np.ndarray:
         """Raw predictions of shape (n, K)."""
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
-        coef, intercept = self._weights()
-        return X @ coef.T + intercept
+        return raw_scores(self, X, *self._weights(), dtype=[np.float64, np.float32])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
 
 from ..base import Sampler
 from . import pass_
@@ -29,83 +32,150 @@ class Outcome:
 
 #: Told how a pass went, it says whether to stop.
 Finish = Callable[[Outcome, State], bool]
+#: The rows of a pass in their order, and factors of their weights or None.
+Order = tuple[np.ndarray, np.ndarray | None]
 
 
-def one_pass(problem: Problem, state: State, block: Block, sampler: Sampler) -> bool:
-    """Visit every row of a block once, in the sampler's order; False once a prediction is not finite.
+def orders(block: Block, sampler: Sampler, state: State) -> Iterator[Order]:
+    """The orders of the coming passes."""
+    norms = block.norms if sampler.needs_norms else None
+    return sampler.orders(len(block), state.seed, state.n_passes, norms)
+
+
+def one_pass(problem: Problem, state: State, block: Block, order: Iterator[Order]) -> bool:
+    """Visit the rows of a block in the next order; False once a prediction is not finite.
 
     Without rows there is no pass.
     """
     if len(block) == 0:
         return True
-    norms = block.norms if sampler.needs_norms else None
-    order, factor = sampler.order(len(block), state.seed, state.n_passes, norms)
-    done = pass_.run(problem, state, block, order, factor)
+    done = pass_.run(problem, state, block, *next(order))
     state.n_passes += 1
     return done
 
 
-def fit(
-    problem: Problem,
-    state: State,
-    block: Block,
-    sampler: Sampler,
-    progress: Progress,
-    max_iter: int,
-    validation: Block | None,
-    task: Callable[[], contextlib.AbstractContextManager[Finish]],
-    outcome: Outcome,
-) -> None:
-    """Run passes until one of the rules stops them.
+class Loop:
+    """Passes over a block until one of the rules stops them.
 
-    Each pass is a `task`, see `Finish`. The state ends as after the last pass; with `validation`, as after the pass
-    that was best on it; after divergence, as after the best pass, or as before the first. Training diverged, too, where
-    the objective ends above where it began by ten times that of weights of 0. After an interruption it is as after the
-    last whole pass, and `outcome`, which is filled in on the way, tells of the passes before it.
+    Each pass is a `task`, see `Finish`. The state ends as after the last pass; with held-out data, as after the pass
+    that was best on them; after divergence, as `fall_back` says. After an interruption it is as after the last whole
+    pass, and `outcome`, which is filled in on the way, tells of the passes before it.
     """
-    first = last = best = state.copy()
-    start, zero, lowest = first.weights(problem), problem.zero_objective(block, state.n_outputs), math.inf
-    quantity = "objective" if validation is None else "validation loss"
-    for _ in range(max_iter):
+
+    #: Whether what is to fall is measured on held-out data, and what it is to do in words.
+    held_out = False
+    held_out_words = "validation loss fell"
+
+    def __init__(
+        self,
+        problem: Problem,
+        state: State,
+        block: Block,
+        orders: Iterator[Order],
+        progress: Progress,
+        task: Callable[[], contextlib.AbstractContextManager[Finish]],
+        outcome: Outcome,
+    ):
+        self.problem, self.state, self.block, self.orders = problem, state, block, orders
+        self.progress, self.task, self.outcome = progress, task, outcome
+        self.first = self.last = self.best = state.copy()
+        self.lowest = math.inf
+
+    def measure(self) -> tuple[float, float] | None:
+        """The objective and the quantity that is to fall, after a pass; None where training diverged."""
+        raise NotImplementedError
+
+    def fall_back(self) -> State:
+        """The state to leave behind when training diverged."""
+        return self.first
+
+    def run(self, max_iter: int) -> None:
+        """At most `max_iter` passes."""
+        outcome, happened = self.outcome, self.held_out_words if self.held_out else "objective fell"
+        for _ in range(max_iter):
+            asked_to_stop = self._pass()
+            if outcome.diverged:
+                return
+            if asked_to_stop:
+                outcome.reason = "a callback asked to stop"
+                break
+            if self.progress.stopped:
+                factor = self.problem.schedule.after_stall(self.state.factor)
+                if factor is None:
+                    patience = self.progress.patience
+                    outcome.reason = f"the {happened} by no more than tol for {patience} passes in a row"
+                    break
+                self.state.factor = factor
+                self.progress.restart()
+        else:
+            outcome.reason, outcome.converged = f"max_iter={max_iter} passes done", self.progress.tol is None
+        if self.held_out:
+            self.state.adopt(self.best)
+
+    def _pass(self) -> bool:
+        """One pass; whether a callback asked to stop."""
+        state, outcome = self.state, self.outcome
         outcome.passes += 1
-        with task() as finish:
+        with self.task() as finish:
             try:
-                finite = one_pass(problem, state, block, sampler)
-                weights = state.weights(problem)
-                objective = problem.objective(block, *weights) if finite else math.inf
-                monitored = objective if validation is None else problem.mean_loss(validation, *weights)
+                finite = one_pass(self.problem, state, self.block, self.orders)
+                measured = self.measure() if finite else None
             except BaseException:
-                state.adopt(last)
+                state.adopt(self.last)
                 raise
-            if not math.isfinite(objective):
+            if measured is None:
                 outcome.diverged, outcome.reason = True, "diverged: a prediction or the objective was not finite"
-                state.adopt(best if lowest <= zero or lowest <= problem.objective(block, *start) else first)
-                finish(outcome, state)
-                break
+                state.adopt(self.fall_back())
+                return finish(outcome, state)
+            objective, monitored = measured
             outcome.loss_curve.append(objective)
-            if validation is not None:
+            if self.held_out:
                 outcome.validation_curve.append(monitored)
-            improved = progress.update(monitored)
-            last = state.copy()
-            if improved if validation is not None else objective <= lowest:
-                best, lowest = last, objective
-            asked_to_stop = finish(outcome, state)
-        if asked_to_stop:
-            outcome.reason = "a callback asked to stop"
-            break
-        if progress.stopped:
-            factor = problem.schedule.after_stall(state.factor)
-            if factor is None:
-                outcome.reason = f"the {quantity} fell by no more than tol for {progress.patience} passes in a row"
-                break
-            state.factor = factor
-            progress.restart()
-    else:
-        outcome.reason, outcome.converged = f"max_iter={max_iter} passes done", progress.tol is None
-    if validation is not None:
-        state.adopt(best)
-    elif not outcome.diverged and outcome.loss_curve[-1] > 10 * abs(zero):
-        begun = problem.objective(block, *start)
-        if outcome.loss_curve[-1] > begun + 10 * abs(zero):
+            improved = self.progress.update(monitored)
+            self.last = state.copy()
+            if improved if self.held_out else objective <= self.lowest:
+                self.best, self.lowest = self.last, objective
+            return finish(outcome, state)
+
+
+class MeasuredLoop(Loop):
+    """Measures the objective after every pass, over all rows.
+
+    After divergence the state is as after the best pass, or as before the first. Training diverged, too, where the
+    objective ends above where it began by ten times that of weights of 0.
+    """
+
+    def __init__(self, *head: Any, validation: Block | None):
+        super().__init__(*head)
+        self.validation, self.held_out = validation, validation is not None
+        self.start = self.first.weights(self.problem)
+        self.zero = self.problem.zero_objective(self.block, self.state.n_outputs)
+
+    def measure(self) -> tuple[float, float] | None:
+        weights = self.state.weights(self.problem)
+        objective = self.problem.objective(self.block, *weights)
+        if self.validation is None:
+            monitored = objective
+        else:
+            monitored = self.problem.mean_loss(self.validation, *weights)
+        return (objective, monitored) if math.isfinite(objective) else None
+
+    def fall_back(self) -> State:
+        if self.held_out:
+            return self.best
+        safe = self.lowest <= self.zero or self.lowest <= self._begun
+        return self.best if safe else self.first
+
+    @property
+    def _begun(self) -> float:
+        return self.problem.objective(self.block, *self.start)
+
+    def run(self, max_iter: int) -> None:
+        super().run(max_iter)
+        outcome, enough = self.outcome, 10 * abs(self.zero)
+        if self.held_out or outcome.diverged or outcome.loss_curve[-1] <= enough:
+            return
+        begun = self._begun
+        if outcome.loss_curve[-1] > begun + enough:
             outcome.diverged, outcome.reason = True, "diverged: the objective ended far above where it began"
-            state.adopt(best if lowest <= begun else first)
+            self.state.adopt(self.best if self.lowest <= begun else self.first)

@@ -20,7 +20,45 @@ from ..schedules import SCHEDULES, Adaptive, resolve_schedule
 from .problem import Problem
 
 
-class ProblemParameters(BaseEstimator):
+class NestedParameters(BaseEstimator):
+    """An estimator some of whose parameters stand for components, which have parameters too."""
+
+    def _component(self, name: str) -> Any:
+        """The component that a parameter stands for, or its value where it stands for none."""
+        raise NotImplementedError
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; ``optimizer__momentum=0.5`` replaces the optimizer by a changed one.
+
+        Nested names work where the parameter is a string, too: it is resolved first.
+
+        Parameters
+        ----------
+        **params : dict
+            Estimator parameters.
+
+        Returns
+        -------
+        self : estimator instance
+        """
+        super().set_params(**{key: value for key, value in params.items() if "__" not in key})
+        nested: dict[str, dict[str, Any]] = {}
+        for key, value in params.items():
+            name, delimiter, inner = key.partition("__")
+            if delimiter:
+                nested.setdefault(name, {})[inner] = value
+        for name, fields in nested.items():
+            if name not in self.get_params(deep=False):
+                super().set_params(**{name: None})  # raises scikit-learn's error
+            value = getattr(self, name)
+            component = self._component(name)
+            if not isinstance(component, Component):
+                raise ValueError(f"{name}={value!r} has no parameters {sorted(fields)}: {name} is not a component.")
+            setattr(self, name, component.replace(**fields))
+        return self
+
+
+class ProblemParameters(NestedParameters):
     """The parameters that all estimators share, nested ones included, and the `Problem` they state."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -64,36 +102,6 @@ class ProblemParameters(BaseEstimator):
         """What ``optimizer=None`` means."""
         return AdaGrad()
 
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters; ``optimizer__momentum=0.5`` replaces the optimizer by a changed one.
-
-        Nested names work where the parameter is a string, too: it is resolved first.
-
-        Parameters
-        ----------
-        **params : dict
-            Estimator parameters.
-
-        Returns
-        -------
-        self : estimator instance
-        """
-        super().set_params(**{key: value for key, value in params.items() if "__" not in key})
-        nested: dict[str, dict[str, Any]] = {}
-        for key, value in params.items():
-            name, delimiter, inner = key.partition("__")
-            if delimiter:
-                nested.setdefault(name, {})[inner] = value
-        for name, fields in nested.items():
-            if name not in self.get_params(deep=False):
-                super().set_params(**{name: None})  # raises scikit-learn's error
-            value = getattr(self, name)
-            component = self._component(name)
-            if not isinstance(component, Component):
-                raise ValueError(f"{name}={value!r} has no parameters {sorted(fields)}: {name} is not a component.")
-            setattr(self, name, component.replace(**fields))
-        return self
-
     def _component(self, name: str) -> Any:
         """The component that a parameter stands for, or its value where it stands for none."""
         resolve: dict[str, Callable[[Any], Any]] = {
@@ -127,6 +135,7 @@ class ProblemParameters(BaseEstimator):
             batch_size=None if self.batch_size == "full" else self.batch_size,
             bounds=self._bounds(d),
             fit_intercept=self.fit_intercept,
+            n_jobs=getattr(self, "n_jobs", None),
         )
 
     def _alpha(self, d: int) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ..debt import KEEP, STARTED
+from . import columns, plain
 from .batches import Block
 from .problem import Problem
 from .state import State
@@ -20,15 +22,22 @@ def run(problem: Problem, state: State, block: Block, order: np.ndarray, factor:
     rows, weight = block.visit(order, factor)
     if len(rows) == 0:
         return True
-    size = len(rows) if problem.batch_size is None else min(problem.batch_size, len(rows))
-    call = _Call(problem, state, block, rows, weight, size)
     state.touch()
-    if size * block.width * state.n_outputs > MAX_VALUES:
-        done = call.by_halves()
+    parts = columns.groups(problem, state.n_outputs)
+    if len(parts) > 1:
+        done = columns.run_on_threads(_run, problem, state, block, rows, weight, parts)
     else:
-        done = call.by_chunks()
+        done = _run(problem, state, block, rows, weight)
     state.n_samples_seen += len(rows) if done else 0
     return done
+
+
+def _run(problem: Problem, state: State, block: Block, rows: np.ndarray, weight: Any) -> bool:
+    if problem.plain and state.alone:
+        return plain.run(problem, state, block, rows, weight)
+    size = len(rows) if problem.batch_size is None else min(problem.batch_size, len(rows))
+    call = _Call(problem, state, block, rows, weight, size)
+    return call.by_halves() if size * block.width * state.n_outputs > MAX_VALUES else call.by_chunks()
 
 
 class _Call:
@@ -43,7 +52,8 @@ class _Call:
     def by_chunks(self) -> bool:
         """Ranges of whole batches, each in one call of a kernel."""
         state, problem = self.state, self.problem
-        state.convert(problem, problem.idle if self.sparse else None)
+        idle = problem.idle if self.sparse else None
+        state.convert(problem, idle, idle is not None)
         first = 0
         while first < self.n:
             last = min(first + self.chunk, self.n)
@@ -60,7 +70,7 @@ class _Call:
 
         state, problem = self.state, self.problem
         mass, table = state.mass, self._table(updates)
-        single, many = self.size == 1 and not problem.clips, None if state.n_outputs == 1 else state.n_outputs
+        single, many = self.size == 1 and not problem.clips, None if state.alone else state.n_outputs
         tail: tuple[Any, ...] = (state.averaged, problem.fit_intercept)
         head: tuple[Any, ...]
         if state.idle is None:
@@ -103,7 +113,7 @@ class _Call:
 
     def _protect_averages(self, table: np.ndarray) -> None:
         """An average that starts anew changes all records: leave those to which a savepoint may go back alone."""
-        if self.state.averaged and self.state.debt[-1] > 0 and (table[:, -1] >= 1).any():
+        if self.state.averaged and self.state.debt[STARTED] > 0 and (table[:, -1] >= 1).any():
             self.state.lines = self.state.lines.copy()
 
     def by_halves(self) -> bool:
@@ -184,7 +194,7 @@ class Sums:
         if start:
             c[start : start + 1] = 1.0
             state.lines[:, weights + C - 1] = 0
-        elif not state.debt[-1]:
+        elif not state.debt[STARTED]:
             state.lines[:, weights + C - 1] = state.lines[:, weights]
         begun, rest = lines[:, :-3], lines[:, -3:]
         sums = np.column_stack([*state.idle.columns(problem.optimizer, problem.penalty, amounts, c), c])
@@ -192,7 +202,7 @@ class Sums:
 
     def settle(self, done: int) -> None:
         """End the call after `done` updates."""
-        from ..kernels.lazy import KEEP, STARTED, settle
+        from ..kernels.lazy import settle
 
         state = self.state
         state.debt[KEEP], state.debt[STARTED] = self.keep[done], float(done >= self.start)

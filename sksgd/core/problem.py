@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..base import Averaging, Loss, Optimizer, Penalty, Schedule
+from ..base import Averaging, Loss, Optimizer, Penalty, SampleStep, Schedule
+from ..sample_steps import Gradient
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,6 +29,25 @@ class Problem:
     batch_size: int | None
     bounds: np.ndarray | None
     fit_intercept: bool
+    sample_step: SampleStep = dataclasses.field(default_factory=Gradient)
+    #: What the moves of the intercept are multiplied by.
+    intercept_decay: float = 1.0
+    #: Threads for outputs that do not depend on each other.
+    n_jobs: int | None = None
+    #: Whether passes add up the objective on the way, as `State.running`.
+    tally: bool = False
+    #: Whether the penalty counts in that.
+    tally_penalty: bool = True
+    #: Whether to go on after predictions that are not finite, and leave a mark, `State.finite`.
+    carry_on: bool = False
+    #: The scale of the weights below which it is paid; None: what is good for accuracy.
+    scale_limit: float | None = None
+
+    @functools.cached_property
+    def plain(self) -> bool:
+        """Whether updates are those of `kernels.plain`, if there is one output."""
+        simple = self.optimizer.plain and self.batch_size == 1 and not self.clips and not self.loss.joint
+        return simple and self.penalty.linear and self.shared and self.bounds is None
 
     @functools.cached_property
     def shared(self) -> bool:
@@ -47,6 +67,18 @@ class Problem:
         from ..kernels.dense import Model
 
         return Model(self.loss, self.optimizer, self.penalty, None if self.shared else self.alpha, self.bounds)
+
+    @functools.cached_property
+    def rules(self) -> Any:
+        """What `kernels.plain` is to do beside what the components say."""
+        from ..kernels.plain import Rules
+
+        return Rules(
+            alpha=self.alpha if self.shared and self.tally_penalty else 0.0,
+            limit=self.scale_limit or (1e-2 if self.averaging is not None else 1e-20),
+            intercept=self.intercept_decay if self.fit_intercept else 0.0,
+            carry_on=self.carry_on,
+        )
 
     @functools.cached_property
     def idle(self) -> Any:

@@ -35,3 +35,15 @@ class Progress:
     def restart(self) -> None:
         """Forget the passes without progress, after the rate was lowered."""
         self.stalled = 0
+
+
+@dataclasses.dataclass
+class AbsoluteProgress(Progress):
+    """scikit-learn's rule: a pass makes progress unless the quantity is above the best so far less `tol`."""
+
+    def update(self, value: float) -> bool:
+        if self.tol is not None:
+            self.stalled = self.stalled + 1 if value > self.best - self.tol else 0
+        lowest = not value > self.best  # what is not a number is no reason to go back
+        self.best = value if value < self.best else self.best
+        return lowest

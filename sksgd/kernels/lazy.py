@@ -1,15 +1,7 @@
 """Updates on CSR rows that visit only the weights a row has: O(non-zeros), and the dense result.
 
 State is one record per feature, contiguous so that a non-zero costs one cache line: for each output its weight, slots
-and average, then the clock at which the record was last brought up to date. Five numbers say what all records owe, see
-`DEBT`:
-
-- scale: a linear penalty shrinks every weight by the same factor in every update. Records hold w / scale.
-- clock: what the strategy counts (see `idle`); a record whose own clock is behind has to catch up before it is read.
-- mass, keep: the average after update T is keep * (mass * record + its average entry), where mass is the sum over
-  updates t of rho_t scale_t / keep_t, and keep_t the product of (1 - rho_s) for s <= t. A record that changes by delta
-  in update t takes mass_{t-1} * delta off its entry, since earlier iterates had not changed yet (Bottou's two vectors).
-- started: 0 while every rho so far was 1, that is while the average is the weight itself and its entries are 0.
+and average, then the clock at which the record was last brought up to date. What all records owe is in `debt`.
 
 Where weights do more than shrink by a common factor between touches, sums over their iterates need a table (`tabled`):
 average entries then take c_t w_t as they are, the caller gives c and its sums in four more columns, and ends the call
@@ -29,17 +21,12 @@ import numpy as np
 from numba import njit
 from numba.extending import overload
 
+from ..debt import CLOCK, KEEP, MASS, SCALE, STARTED
 from .dense import move_intercepts
-from .intrinsics import begun_at, get, prefetch, put, put_slots, scaled, slots_at
+from .intrinsics import begun_at, get, put, put_slots, scaled, slots_at
 from .jit import OPTIONS, helper, kernel
-from .rows import row_ahead
+from .rows import records_ahead
 from .update import clip, gradient_of, item, log_sum_exp, move
-
-DEBT = ("scale", "clock", "mass", "keep", "started")
-SCALE, CLOCK, MASS, KEEP, STARTED = range(len(DEBT))
-
-# Rows ahead whose pointers, non-zeros and records are prefetched; the last only for states beyond the L2 cache.
-FAR, NEAR, SOON, FAR_AWAY = 8, 4, 2, 1 << 20
 
 
 @kernel
@@ -49,12 +36,12 @@ def lazy_rows(model, idle, rows, work, first, last, many, table, stride, records
     data, indices, indptr = rows
     y, order, weight = work
     z, b, lines, width = records.reshape(-1), bias.reshape(-1), table.reshape(-1), table.shape[1]
-    size, far_away = records.shape[1], records.nbytes > FAR_AWAY
+    size = records.shape[1]
     n = numbers(idle, size, K)
     scores, slopes = np.empty(K), np.empty(K)
     for i in range(first, last):
         r = order[i]
-        ahead(rows, y, z, size, order, i, last, far_away)
+        records_ahead(rows, y, z, size, order, i, last)
         at = stride * (i - first) * width
         begun, step = begun_at(model.opt, lines, at, z), lines[at + width - 3]
         start, stop = np.int64(indptr[r]), np.int64(indptr[r + 1])
@@ -95,7 +82,7 @@ def lazy_batches(
     data, indices, indptr = rows
     y, order, weight = work
     z, b, lines, width = records.reshape(-1), bias.reshape(-1), table.reshape(-1), table.shape[1]
-    size, far_away = records.shape[1], records.nbytes > FAR_AWAY
+    size = records.shape[1]
     n = numbers(idle, size, K)
     scores, slopes, sums = np.empty(K), np.empty(K), np.zeros(K)
     gradient, touched = np.zeros(len(records) * K, z.dtype), np.empty(len(records), np.int64)
@@ -108,7 +95,7 @@ def lazy_batches(
         n_touched = 0
         for i in range(low, high):
             r = order[i]
-            ahead(rows, y, z, size, order, i, last, far_away)
+            records_ahead(rows, y, z, size, order, i, last)
             start, stop = np.int64(indptr[r]), np.int64(indptr[r + 1])
             for q in range(start, stop):
                 j = np.int64(indices[q])
@@ -181,19 +168,6 @@ def settle(model, idle, records, table, line, K, debt, averaged):
 def numbers(idle, size, K):
     """How many numbers of a record belong to one output."""
     return (size - 1) // K if idle.owes else size // K
-
-
-@helper
-def ahead(rows, y, z, size, order, i, last, far_away):
-    """Prefetch what later rows need: pointers, then non-zeros, at last the records where they are far away."""
-    far, near = order[min(i + FAR, last - 1)], order[min(i + NEAR, last - 1)]
-    prefetch(rows.indptr, far)
-    prefetch(y, far * y.shape[1])
-    row_ahead(rows, near)
-    if far_away:
-        soon = order[min(i + SOON, last - 1)]
-        for q in range(np.int64(rows.indptr[soon]), np.int64(rows.indptr[soon + 1])):
-            prefetch(z, np.int64(rows.indices[q]) * size)
 
 
 @njit(**OPTIONS | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})

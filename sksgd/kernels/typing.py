@@ -67,6 +67,9 @@ class PenaltyType(ComponentType): ...
 class OptimizerType(ComponentType): ...
 
 
+class SampleStepType(ComponentType): ...
+
+
 class IdleType(ComponentType): ...
 
 
@@ -140,6 +143,7 @@ def _typeof(value: Any, context: Any) -> ComponentType:
 @register_model(JointLossType)
 @register_model(PenaltyType)
 @register_model(OptimizerType)
+@register_model(SampleStepType)
 @register_model(IdleType)
 class _Model(models.StructModel):
     def __init__(self, manager: Any, fe_type: ComponentType):
@@ -196,6 +200,7 @@ def _role(cls: type) -> type[ComponentType]:
 _ROLES: dict[type, type[ComponentType]] = {
     base.Penalty: PenaltyType,
     base.Optimizer: OptimizerType,
+    base.SampleStep: SampleStepType,
     Idle: IdleType,
 }
 
@@ -209,12 +214,15 @@ _register(
         "shrink": "w, a",
         "drift": "w, move, time, alpha",
         "size": "w, total",
+        "truncate": "w, paid, total",
+        "cost": "squares, sizes, alpha",
     },
 )
 _register(
     OptimizerType,
     {"coord": "g, w, slots, begun", "scale": "slots, begun", "glide": "w, slots, k, begun"},
 )
+_register(SampleStepType, {"update": "loss, p, y, eta, square"})
 _register(
     IdleType,
     {

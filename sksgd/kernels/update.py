@@ -30,7 +30,7 @@ def move(opt: Any, pen: Any, g: float, w: float, slots: tuple, begun: tuple, ste
 
 
 def _variant(opt: Any, pen: Any, shared: bool) -> Any:
-    if shared and opt.penalty_first:
+    if shared and (opt.penalty_first or pen.first):
         return _shrink_then_move
     if shared and opt.idle == "glides" and pen.linear and not pen.free:
         return _move_then_shrink_all
@@ -38,7 +38,7 @@ def _variant(opt: Any, pen: Any, shared: bool) -> Any:
         return _move_then_shrink
     if drifts(opt, pen):
         return _move_while_drifting
-    return _prox_then_move if opt.penalty_first else _move_then_prox
+    return _prox_then_move if opt.penalty_first or pen.first else _move_then_prox
 
 
 def drifts(opt: Any, pen: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 __all__ = ["document"]
@@ -73,5 +74,9 @@ def document(cls: Any) -> Any:
     assert cls.__doc__ is not None
     weight = getattr(cls, "_class_weight_doc", "")
     parameters = PARAMETERS.replace("{class_weight}", weight).replace("{optimizer}", cls._optimizer_doc)
-    cls.__doc__ = cls.__doc__.replace("{parameters}", parameters).replace("{attributes}", ATTRIBUTES)
+    # Python 3.13 strips the indentation of docstrings by itself; before, the texts have that of a class.
+    text = inspect.cleandoc(cls.__doc__)
+    for name, shared in (("{parameters}", parameters), ("{attributes}", ATTRIBUTES)):
+        text = text.replace(name, inspect.cleandoc(shared))
+    cls.__doc__ = text
     return cls

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -35,6 +36,9 @@ class LinearRegressor(RegressorMixin, BaseLinearSGD):
         "squared_error", "huber", "epsilon_insensitive", "squared_epsilon_insensitive", "quantile", "poisson", "gamma",
         "tweedie", "log_loss" (targets in [0, 1]) or an instance, see `sksgd.losses`.
     {parameters}
+    n_jobs : int or None, default=None
+        Threads for several targets, as in joblib; None is 1 outside of a `joblib.parallel_config`. No result depends
+        on it.
 
     Attributes
     ----------
@@ -65,6 +69,7 @@ class LinearRegressor(RegressorMixin, BaseLinearSGD):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "loss": [StrOptions({name for name, loss in LOSSES.items() if loss.coding in ("value", "unit")}), Loss],
         **BaseLinearSGD._parameter_constraints,
+        "n_jobs": [Integral, None],
     }
     _target_checks: ClassVar[dict[str, Any]] = {"multi_output": True, "y_numeric": True}
 
@@ -88,6 +93,7 @@ class LinearRegressor(RegressorMixin, BaseLinearSGD):
         n_iter_no_change: int = 5,
         positive: bool = False,
         bounds: Any = None,
+        n_jobs: int | None = None,
         warm_start: bool = False,
         random_state: Any = None,
         verbose: int = 0,
@@ -109,6 +115,7 @@ class LinearRegressor(RegressorMixin, BaseLinearSGD):
         self.n_iter_no_change = n_iter_no_change
         self.positive = positive
         self.bounds = bounds
+        self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose

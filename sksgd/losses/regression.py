@@ -67,7 +67,7 @@ class Huber(Loss):
     epsilon: float = 1.35
 
     def __post_init__(self) -> None:
-        require(0 < self.epsilon < math.inf, self, "epsilon", self.epsilon, "must be a number greater than 0")
+        require(0 <= self.epsilon < math.inf, self, "epsilon", self.epsilon, "must be a number of at least 0")
 
     def value(self, p: float, y: float) -> float:
         size = abs(p - y)

@@ -52,6 +52,7 @@ class SGD(Optimizer):
     (0.8, ())
     """
 
+    plain: ClassVar[bool] = True
     idle: ClassVar[str] = "still"
     usual_rate: ClassVar[float] = 0.003
 
