@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from sklearn import linear_model
+from sklearn.utils.validation import check_is_fitted
 
 from .losses import Gamma, Poisson, Tweedie
 
-__all__ = ["classifier", "regressor"]
+__all__ = ["classifier", "regressor", "sgd"]
 
 
 def regressor(model: Any) -> Any:
@@ -39,6 +41,19 @@ def classifier(model: Any) -> Any:
     estimator = linear_model.LogisticRegression(fit_intercept=model.fit_intercept, class_weight=model.class_weight)
     estimator.classes_ = model.classes_.copy()
     return _filled(estimator, model, model.intercept_.copy())
+
+
+def sgd(model: Any, kind: Any) -> Any:
+    """The scikit-learn SGD estimator of the given class that predicts as a fitted drop-in does, and can go on."""
+    check_is_fitted(model)
+    params = model.get_params(deep=False)
+    estimator = kind(**{name: params[name] for name in kind().get_params()})
+    names = ("classes_", "coef_", "intercept_", "t_", "n_iter_", "n_features_in_", "feature_names_in_")
+    averages = ("_standard_coef", "_standard_intercept", "_average_coef", "_average_intercept")
+    # Together, since some of them may be one array.
+    held = {name: vars(model)[name] for name in names + averages if name in vars(model)}
+    vars(estimator).update(copy.deepcopy(held))
+    return estimator
 
 
 def _filled(estimator: Any, model: Any, intercept: Any) -> Any:

@@ -1,0 +1,59 @@
+"""The training of one output by scikit-learn's rules."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core import loop
+from ..core.batches import Block
+from ..core.state import State
+
+
+@dataclasses.dataclass
+class Part:
+    """The training of one output: what goes in, and what comes out.
+
+    `rows` makes the block when it is wanted, lest the targets of many classes be held together.
+    `check_finite` raises unless rows are finite; `average` and `average_intercept` are those so far. `train` are the
+    numbers of the rows to train on, None for all, and `score` measures a model of coefficients and intercept on
+    held-out rows.
+    """
+
+    rows: Callable[[], Block]
+    check_finite: Callable[[Any], None]
+    coef: np.ndarray
+    intercept: float
+    average: np.ndarray | None
+    average_intercept: float
+    seed: int
+    train: np.ndarray | None = None
+    score: Callable[[np.ndarray, float], float] | None = None
+    outcome: loop.Outcome = dataclasses.field(default_factory=loop.Outcome)
+    state: State | None = None
+
+
+class RunningLoop(loop.Loop):
+    """scikit-learn's passes: the objective is what was met on the way, or a score on held-out rows is to rise."""
+
+    held_out_words = "score on held-out rows rose"
+
+    def __init__(self, *head: Any, part: Part):
+        super().__init__(*head)
+        self.held_out = part.score is not None
+        self.score, self.check_finite = part.score, part.check_finite
+
+    def measure(self) -> tuple[float, float] | None:
+        if not self.state.finite:
+            self.check_finite(self.block.X)
+        if not self.state.is_finite(None):
+            return None
+        problem, state = self.problem, self.state
+        objective = state.running if problem.tally else problem.objective(self.block, *state.weights(problem))
+        if self.score is None:
+            return objective, objective
+        coef, intercept = state.weights(problem)
+        return objective, -self.score(coef[0], float(intercept[0]))
