@@ -30,8 +30,10 @@ def test_parts_equal_the_whole(params, batch_size, rows):
     parts = LinearRegressor(**params)
     for part in np.split(np.arange(60), [4, 8, 28, 40]):
         parts = pickle.loads(pickle.dumps(parts.partial_fit(rows[part], Y[part], sample_weight=WEIGHT[part])))
-    # Reading the weights of sparse data between calls must not change them, but settling adds up in another order.
-    assert_same(parts, whole, rtol=0.0 if rows is X else 1e-12)
+    # Reading the weights of sparse data between calls must not change them, but settling adds up in another order. So
+    # does plain SGD for the first row of a call, which no row before it foresees.
+    reordered = rows is not X or (params["optimizer"] == "sgd" and batch_size == 1)
+    assert_same(parts, whole, rtol=1e-12 if reordered else 0.0)
     assert (whole.t_, parts.t_) == (60 // batch_size,) * 2
     assert parts.n_samples_seen_ == 60
     assert (whole.n_iter_, parts.n_iter_) == (1, 5)

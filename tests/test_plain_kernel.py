@@ -16,8 +16,8 @@ from sksgd.base import Averaging
 from sksgd.compat.components import ClippedGradient, PassiveAggressive1, TruncatedGradient, WeightDecay
 from sksgd.core import pass_, plain
 from sksgd.core.batches import Block
-from sksgd.debt import SCALE
 from sksgd.core.state import State
+from sksgd.debt import SCALE
 from sksgd.kernels.rows import LONG
 from sksgd.losses import Hinge, SquaredError
 from sksgd.optimizers import SGD
