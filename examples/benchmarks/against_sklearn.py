@@ -223,8 +223,8 @@ def measure(case, rounds, quick):
     models = case.ours, case.theirs
     for model in models:
         model.fit(X[:1000], y[:1000])
-    if not case.work.endswith("fit"):  # predictions of the same model: fits of so few rows may be chaotic
-        case.ours.coef_, case.ours.intercept_ = case.theirs.coef_, case.theirs.intercept_
+    if case.work != "fit":  # from the same model on: fits of so few rows may be chaotic
+        case.ours.coef_, case.ours.intercept_ = case.theirs.coef_.copy(), case.theirs.intercept_.copy()
     if case.work == "partial_fit":
         X, y = X[:1], y[:1]
     passes = case.calls * (case.theirs.max_iter if case.work == "fit" else 1)
