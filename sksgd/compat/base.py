@@ -116,9 +116,20 @@ class BaseSGD(TrainingSupport, SGDParameters):
             state.lines = np.ascontiguousarray(state.lines.transpose(2, 1, 0).reshape(d, -1))
         return state
 
-    def _run(self, part: Part, problem: Problem, max_iter: int, task: Any) -> None:
-        """Train one part."""
+    def _run_alone(self, part: Part, problem: Problem, *call: Any) -> bool:
+        """Train the only part; whether that was interrupted, after at least one pass."""
+        try:
+            self._run(part, problem, *call)
+        except KeyboardInterrupt:
+            if not part.outcome.loss_curve:
+                raise
+            part.outcome.reason = "interrupted"
+        return part.outcome.reason == "interrupted"
+
+    def _run(self, part: Part, problem: Problem, max_iter: int, context: Any, given: Any, fitted: Any) -> None:
+        """Train one part, for a call over the `given` X, y and sample weights that leaves `fitted()` behind."""
         block = part.rows()
+        task = no_task if context is None else self._callback_task(context, given, part, fitted)
         if part.state is None:
             part.state = self._state(problem, part, sp.issparse(block.X))
         state, all_rows = part.state, block.X.shape[0]
@@ -134,8 +145,8 @@ class BaseSGD(TrainingSupport, SGDParameters):
         progress = AbsoluteProgress(self.tol, int(self.n_iter_no_change))
         head = (problem, state, block, orders, progress, task, part.outcome)
         RunningLoop(*head, part=part).run(max_iter)
-        if task is no_task and self.verbose:
-            self._print(part)
+        if context is None and self.verbose:
+            part.report()
         if part.outcome.diverged:
             raise ValueError(
                 f"Floating-point under-/overflow occurred at epoch #{part.outcome.passes}. Scaling input data with "
@@ -160,6 +171,24 @@ class BaseSGD(TrainingSupport, SGDParameters):
             part.average = lines[0, 0] + lines[-1, 0] if fresh else np.ascontiguousarray(lines[-1, 0])
             part.average_intercept = float(state.bias[-1, 0])
 
+    def _learned(self, parts: list[Part], problem: Problem, before: float, n: int) -> dict[str, Any]:
+        """Attributes that say how training over n rows went, from `t_ = before` on; weights are left in the parts."""
+        for part in parts:
+            self._finish(part, problem)
+        outcomes = [part.outcome for part in parts]
+        passes = max(len(outcome.loss_curve) for outcome in outcomes)
+        each: dict[str, list[Any]] = {
+            "loss_curve_": [list(outcome.loss_curve) for outcome in outcomes],
+            "validation_curve_": [[-value for value in outcome.validation_curve] for outcome in outcomes],
+            "stop_reason_": [outcome.reason for outcome in outcomes],
+        }
+        return {
+            "n_iter_": passes,
+            "t_": before + passes * n,
+            "_states": None if self._is_plain else (problem, [part.state for part in parts]),
+            **{name: values if len(parts) > 1 else values[0] for name, values in each.items()},
+        }
+
     def _callback_task(self, context: Any, given: Any, part: Part, fitted: Callable[[], dict[str, Any]]) -> Any:
         """The task of one pass over the `given` X, y and sample weights, for `loop.Loop`."""
         metadata = None if given[2] is None else {"sample_weight": given[2]}
@@ -170,24 +199,12 @@ class BaseSGD(TrainingSupport, SGDParameters):
 
                 def finish(outcome: loop.Outcome, state: State) -> bool:
                     if self.verbose:
-                        self._print(part)
+                        part.report()
                     return end(metadata=metadata, reconstruction_attributes=fitted)
 
                 yield finish
 
         return one_task
-
-    def _print(self, part: Part) -> None:
-        outcome, state = part.outcome, part.state
-        assert state is not None
-        coef = state.lines[0] if state.lines.ndim == 3 else state.lines[:, 0]
-        intercept = state.bias[0, 0]
-        line = f"-- Epoch {outcome.passes}\nNNZs: {np.count_nonzero(coef)}, Bias: {intercept:.6f}, T: {state.t}"
-        if outcome.loss_curve:
-            line += f", Objective: {outcome.loss_curve[-1]:.6f}"
-        if outcome.validation_curve:
-            line += f", Validation score: {-outcome.validation_curve[-1]:.6f}"
-        print(line)
 
     # ---- what training needs beside the rows -------------------------------------------------------------------------
 

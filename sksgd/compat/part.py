@@ -35,6 +35,19 @@ class Part:
     outcome: loop.Outcome = dataclasses.field(default_factory=loop.Outcome)
     state: State | None = None
 
+    def report(self) -> None:
+        """Print the lines of `verbose` for the last pass."""
+        outcome, state = self.outcome, self.state
+        assert state is not None
+        coef = state.lines[0] if state.lines.ndim == 3 else state.lines[:, 0]
+        intercept = state.bias[0, 0]
+        line = f"-- Epoch {outcome.passes}\nNNZs: {np.count_nonzero(coef)}, Bias: {intercept:.6f}, T: {state.t}"
+        if outcome.loss_curve:
+            line += f", Objective: {outcome.loss_curve[-1]:.6f}"
+        if outcome.validation_curve:
+            line += f", Validation score: {-outcome.validation_curve[-1]:.6f}"
+        print(line)
+
 
 class RunningLoop(loop.Loop):
     """scikit-learn's passes: the objective is what was met on the way, or a score on held-out rows is to rise."""

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import export
 from ..core.predict import raw_scores
-from .base import BaseSGD, no_task
+from .base import BaseSGD
 from .documentation import document
 from .parameters import DEFAULT_EPSILON
 from .part import Part
@@ -218,20 +218,8 @@ class SGDRegressor(RegressorMixin, SparseCoef, BaseSGD):
             part.score = functools.partial(_r2, *held_out)
         if context is None:
             part.state = self._resumed(0, problem, part)
-        n = X.shape[0]
-        before = self.t_
-
-        def fitted() -> dict[str, Any]:
-            return self._fitted(part, problem, before, n)
-
-        task = no_task if context is None else self._callback_task(context, given, part, fitted)
-        interrupted = False
-        try:
-            self._run(part, problem, max_iter, task)
-        except KeyboardInterrupt:
-            if not part.outcome.loss_curve:
-                raise
-            part.outcome.reason, interrupted = "interrupted", True
+        fitted = functools.partial(self._fitted, part, problem, self.t_, X.shape[0])
+        interrupted = self._run_alone(part, problem, max_iter, context, given, fitted)
         self._keep(fitted())
         return interrupted
 
@@ -248,17 +236,9 @@ class SGDRegressor(RegressorMixin, SparseCoef, BaseSGD):
 
     def _fitted(self, part: Part, problem: Any, before: float, n: int) -> dict[str, Any]:
         """The attributes of the model as it is now."""
-        self._finish(part, problem)
-        intercept, passes = np.atleast_1d(part.intercept), len(part.outcome.loss_curve)
-        found: dict[str, Any] = {
-            "coef_": part.coef,
-            "intercept_": intercept,
-            "n_iter_": passes,
-            "t_": before + passes * n,
-            "loss_curve_": list(part.outcome.loss_curve),
-            "validation_curve_": [-value for value in part.outcome.validation_curve],
-            "stop_reason_": part.outcome.reason,
-        }
+        found = self._learned([part], problem, before, n)
+        intercept = np.atleast_1d(part.intercept)
+        found |= {"coef_": part.coef, "intercept_": intercept}
         if self.average:
             average = np.atleast_1d(part.average_intercept)
             found |= {
@@ -269,7 +249,7 @@ class SGDRegressor(RegressorMixin, SparseCoef, BaseSGD):
             }
             if part.state is not None and part.state.t >= self.average:
                 found |= {"coef_": part.average, "intercept_": average}
-        return found | {"_states": None if self._is_plain else (problem, [part.state])}
+        return found
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict targets, X w + b.
