@@ -1,5 +1,6 @@
 """What overflow, Ctrl-C and errors of callbacks leave behind in the drop-ins, in a pass later than the first too."""
 
+import threading
 import warnings
 
 import numpy as np
@@ -193,6 +194,17 @@ def test_ctrl_c_in_a_later_class_leaves_the_model_before(n_jobs):
         model.set_callbacks(raiser).fit(-X, y)
     assert raiser.raised
     assert everything(model.set_callbacks()) == before
+
+
+def test_no_thread_trains_on_after_ctrl_c():
+    before = set(threading.enumerate())
+    model = ours("three", n_jobs=2, max_iter=10**9).set_callbacks(RaiseInClass(0))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, KINDS["three"][1])
+    left = set(threading.enumerate()) - before
+    for thread in left:
+        thread.join(timeout=60)
+    assert not any(thread.is_alive() for thread in left)
 
 
 class RaiseInClass(Recorder):

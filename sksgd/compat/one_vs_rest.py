@@ -60,10 +60,15 @@ class OneVsRest(BaseSGD):
         if len(parts) == 1:
             interrupted = self._run_alone(parts[0], problem, max_iter, context, given, fitted)
         else:
-            # An interrupt is raised: there is no whole pass before all classes are trained.
+            # An interrupt is raised: one class has had all its passes before another one begins, so none is whole.
             run, interrupted = delayed(self._run_class), False
             tasks = (run(part, problem, max_iter, context, given, fitted) for part in parts)
-            Parallel(n_jobs=self.n_jobs, verbose=self.verbose, require="sharedmem")(tasks)
+            try:
+                Parallel(n_jobs=self.n_jobs, verbose=self.verbose, require="sharedmem")(tasks)
+            finally:
+                # After an error nobody waits for the threads.
+                for part in parts:
+                    part.abandoned = True
         self._keep(fitted())
         return interrupted
 

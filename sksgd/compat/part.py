@@ -20,7 +20,7 @@ class Part:
     `rows` makes the block when it is wanted, lest the targets of many classes be held together.
     `check_finite` raises unless rows are finite; `average` and `average_intercept` are those so far. `train` are the
     numbers of the rows to train on, None for all, and `score` measures a model of coefficients and intercept on
-    held-out rows.
+    held-out rows. Once `abandoned`, training ends with the pass.
     """
 
     rows: Callable[[], Block]
@@ -34,6 +34,7 @@ class Part:
     score: Callable[[np.ndarray, float], float] | None = None
     outcome: loop.Outcome = dataclasses.field(default_factory=loop.Outcome)
     state: State | None = None
+    abandoned: bool = False
 
     def report(self) -> None:
         """Print the lines of `verbose` for the last pass."""
@@ -57,7 +58,10 @@ class RunningLoop(loop.Loop):
     def __init__(self, *head: Any, part: Part):
         super().__init__(*head)
         self.held_out = part.score is not None
-        self.score, self.check_finite = part.score, part.check_finite
+        self.score, self.check_finite, self.part = part.score, part.check_finite, part
+
+    def _pass(self) -> bool:
+        return super()._pass() or self.part.abandoned
 
     def measure(self) -> tuple[float, float] | None:
         if not self.state.finite:
