@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 from estimators import TWO, WEIGHT, X, Y, assert_same, weights
+from numba.core import event
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import validate_data
 
@@ -135,6 +136,31 @@ def test_read_only_sparse_rows_are_not_copied():
     assert_same(model, LinearRegressor(**PARAMS).fit(sp.csr_array(SPARSE), Y))
     checked = validate_data(model, rows, accept_sparse="csr", reset=False)
     assert np.shares_memory(Block(checked, Y[:, None]).X.data, rows.data)
+
+
+def locked(values):
+    values = values.copy()
+    values.flags.writeable = False
+    return values
+
+
+def wide_and_locked(rows):
+    rows = sp.csr_array(rows)
+    rows.data = locked(rows.data)
+    rows.indices, rows.indptr = (locked(index.astype(np.int64)) for index in (rows.indices, rows.indptr))
+    return rows
+
+
+@pytest.mark.parametrize(
+    "estimator", [LinearRegressor(**PARAMS), LinearRegressor(**PARAMS, optimizer="adagrad")], ids=str
+)
+@pytest.mark.parametrize(("kind", "other"), [(np.asarray, locked), (sp.csr_array, wide_and_locked)])
+def test_no_kernel_is_compiled_for_read_only_arrays_or_wide_indices(estimator, kind, other):
+    expected = weights(estimator.fit(kind(SPARSE), Y, sample_weight=WEIGHT))
+    with event.install_recorder("numba:compile") as compilations:
+        model = estimator.fit(other(SPARSE), locked(Y), sample_weight=locked(WEIGHT))
+    assert not compilations.buffer
+    np.testing.assert_array_equal(weights(model), expected)
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])

@@ -36,13 +36,13 @@ class Block:
         as_given: bool = False,
     ):
         self.X, self.as_given = X if as_given else canonical(X), as_given
-        self.y = np.ascontiguousarray(y, dtype=np.float64)
+        self.y = unlocked(np.ascontiguousarray(y, dtype=np.float64))
         self.source, self.offset = source, offset
         self.present: np.ndarray | None = None
         if weight is not None and not as_given and (weight == 0).any():
             # In the integers of a sampler's order, or kernels would be compiled for others too.
             self.present = np.flatnonzero(weight).astype(np.int32 if len(weight) < 2**31 else np.int64, copy=False)
-        self.weight = weight
+        self.weight = None if weight is None else unlocked(weight)
 
     def __len__(self) -> int:
         """The number of rows present."""
@@ -54,10 +54,14 @@ class Block:
         from ..kernels.rows import CSR, Dense
 
         if not sp.issparse(self.X):
-            return Dense(self.X)
-        narrow = self.X.shape[1] <= np.iinfo(np.int32).max
+            return Dense(unlocked(self.X))
+        # Few types, or kernels would be compiled for more.
+        limit = np.iinfo(np.int32).max
+        narrow = self.X.shape[1] <= limit
         indices = self.X.indices.astype(np.int32, copy=False) if narrow else self.X.indices
-        return CSR(self.X.data, indices.view(np.uint32 if narrow else np.uint64), self.X.indptr)
+        indptr = self.X.indptr.astype(np.int32, copy=False) if len(self.X.data) <= limit else self.X.indptr
+        indices = indices.view(np.uint32 if narrow else np.uint64)
+        return CSR(unlocked(self.X.data), unlocked(indices), unlocked(indptr))
 
     @property
     def featureless(self) -> Block:
@@ -67,9 +71,7 @@ class Block:
             return Block(
                 type(X)((X.data[:0], X.indices[:0], np.zeros_like(X.indptr)), shape=shape), self.y, self.weight
             )
-        empty = np.empty(shape, X.dtype)
-        empty.flags.writeable = X.flags.writeable
-        return Block(empty, self.y, self.weight)
+        return Block(np.empty(shape, X.dtype), self.y, self.weight)
 
     @functools.cached_property
     def norms(self) -> np.ndarray:
@@ -106,6 +108,20 @@ class Block:
         rows = order if self.present is None else self.present[order]
         weight: Any = 1.0 if self.weight is None else self.weight[rows]
         return rows, weight if factor is None else np.ascontiguousarray(weight * factor)
+
+
+class _Memory:
+    """The memory of an array, without the mark of being read-only."""
+
+    def __init__(self, array: np.ndarray):
+        self.array = array  # which keeps it alive
+        described = array.__array_interface__
+        self.__array_interface__ = {**described, "data": (described["data"][0], False)}
+
+
+def unlocked(array: np.ndarray) -> np.ndarray:
+    """The same memory as an array that is not read-only: kernels do not write to rows, but would be compiled anew."""
+    return array if array.flags.writeable else np.asarray(_Memory(array))
 
 
 def canonical(X: Any) -> Any:

@@ -10,6 +10,8 @@ from scipy.special import expit
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
+from .batches import unlocked
+
 #: Values of X from which on a compiled kernel is worth being loaded.
 LARGE = 1 << 18
 
@@ -49,7 +51,7 @@ def _product(X: Any, coef: Any, intercept: np.ndarray) -> np.ndarray:
         from ..kernels.predict import dense_scores
 
         out = np.empty((len(X), 1), np.result_type(X, coef, intercept))
-        dense_scores(X, np.ascontiguousarray(coef).ravel(), float(intercept[0]), out)
+        dense_scores(unlocked(X), np.ascontiguousarray(coef).ravel(), float(intercept[0]), out)
         return out
     scores = X @ coef.T
     scores = scores.toarray() if sp.issparse(scores) else scores
