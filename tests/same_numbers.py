@@ -1,6 +1,7 @@
 """The grid on which the drop-in estimators must give scikit-learn's numbers, and the comparison in one of its cells.
 
-Some cells amplify rounding: moving X by one unit in the last place moves scikit-learn's own result by 0.1 and more.
+Some cells amplify rounding: moving X, alpha and eta0 by one unit in the last place moves scikit-learn's own result by
+0.1 and more.
 So "equal" is within a multiple of what such a nudge does, and a cell that amplifies too much is replaced by another.
 
     python tests/same_numbers.py --cells 5000 --seed 0
@@ -17,16 +18,14 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 
 Result = dict[str, Any]
-Kernel = tuple[str, str | None, bool, str, str]  # loss, penalty, averaged or not, layout, dtype
-
 FLOOR = {"float64": 1e-9, "float32": 1e-4}
 FACTOR = 30.0  # ours rounds elsewhere, so it may differ by this many times the effect of a nudge
 TAME = 1e-4  # cells that a nudge moves further are no evidence
@@ -77,6 +76,18 @@ AXES: dict[str, tuple[Any, ...]] = {
 }
 
 
+class Kernel(NamedTuple):
+    """What a kernel is compiled for; `passive` is "pa1", "pa2" or None."""
+
+    loss: str
+    penalty: str | None
+    averaged: bool
+    layout: str
+    dtype: str
+    weighted: bool
+    passive: str | None = None
+
+
 @dataclass(frozen=True)
 class Cell:
     """One choice on every axis, the shape of the data and the seed of all that is random."""
@@ -109,8 +120,10 @@ class Cell:
 
     @property
     def kernel(self) -> Kernel:
-        """What a kernel is compiled for."""
-        return self.loss, self.penalty, self.average is not False, self.layout, self.dtype
+        weighted = (self.sample_weight, self.class_weight) != (None, None)
+        passive = self.learning_rate if self.learning_rate in ("pa1", "pa2") else None
+        averaged = self.average is not False
+        return Kernel(self.loss, self.penalty, averaged, self.layout, self.dtype, weighted, passive)
 
 
 def allowed(axis: str, value: Any, chosen: dict[str, Any]) -> bool:
@@ -139,21 +152,35 @@ def allowed(axis: str, value: Any, chosen: dict[str, Any]) -> bool:
     return True
 
 
+def belongs(axis: str, value: Any, chosen: dict[str, Any], kernel: Kernel) -> bool:
+    """Whether this value, with the axes before it, takes this kernel and no other."""
+    match axis:
+        case "loss" | "penalty" | "layout" | "dtype":
+            return value == getattr(kernel, axis)
+        case "average":
+            return (value is not False) == kernel.averaged
+        case "learning_rate":
+            return kernel.passive == (value if value in ("pa1", "pa2") else None)
+        case "sample_weight" | "class_weight" if not kernel.weighted:
+            return value is None
+        case "sample_weight":
+            return value is not None or chosen["kind"] != "regressor"
+        case "class_weight" if chosen["sample_weight"] is None:
+            # "one" weighs no row of the other classes' models.
+            return value is not None and (value != "one" or chosen["kind"] == "binary")
+    return True
+
+
 def draw(rng: np.random.Generator, kernels: Sequence[Kernel] = (), estimator: str | None = None) -> Cell:
     """A random cell: of one of these kernels if any are given, and of one estimator if it is named."""
     kinds = [kind for kind in AXES["kind"] if estimator in (None, estimator_name(kind))]
     chosen: dict[str, Any] = {"kind": pick(rng, kinds)}
-    fixed = {}
     if kernels:
-        of_kind = [kernel for kernel in kernels if kernel[0] in LOSSES[chosen["kind"]]]
-        fixed = dict(zip(("loss", "penalty", "averaged", "layout", "dtype"), pick(rng, of_kind), strict=True))
+        losses, passive = LOSSES[chosen["kind"]], PASSIVE[chosen["kind"]]
+        kernel = pick(rng, [k for k in kernels if k.loss in (losses if k.passive is None else (passive,))])
     for axis, values in list(AXES.items())[1:]:
-        if axis in fixed:
-            chosen[axis] = fixed[axis]
-            continue
-        if axis == "average" and fixed:
-            values = [value for value in values if (value is not False) == fixed["averaged"]]
-        chosen[axis] = pick(rng, [value for value in values if allowed(axis, value, chosen)])
+        possible = [value for value in values if not kernels or belongs(axis, value, chosen, kernel)]
+        chosen[axis] = pick(rng, [value for value in possible if allowed(axis, value, chosen)])
     n, d, seed = (int(rng.integers(*ends)) for ends in ((30, 121), (3, 9), (0, 2**31)))
     return Cell(**chosen, n=n, d=d, seed=seed)
 
@@ -296,6 +323,14 @@ def nudge(X: Any, seed: int) -> Any:
     return moved
 
 
+def nudge_rates(cell: Cell, seed: int) -> Cell:
+    """The cell with alpha and eta0 moved likewise: where all weights are 0, X has no effect."""
+    end = (math.inf, 0.0)[seed % 2]
+    return replace(
+        cell, alpha=math.nextafter(cell.alpha, end if cell.alpha else 0.0), eta0=math.nextafter(cell.eta0, end)
+    )
+
+
 def difference(found: Result, wanted: Result) -> tuple[float, str]:
     """The largest difference of the coefficients and intercepts, or inf and what else is not the same."""
     for name in ("error", "warnings", "n_iter_", "t_", "next random number"):
@@ -330,8 +365,9 @@ class Record:
 def expect(cell: Cell) -> tuple[Result, float]:
     """scikit-learn's result, and by how much a nudge moves it: the larger of two."""
     given = data(cell)
-    wanted = train(cell, SGDClassifier, SGDRegressor, given.X, given)
-    nudged = [train(cell, SGDClassifier, SGDRegressor, nudge(given.X, seed), given) for seed in (0, 1)]
+    pair = SGDClassifier, SGDRegressor
+    wanted = train(cell, *pair, given.X, given)
+    nudged = [train(nudge_rates(cell, seed), *pair, nudge(given.X, seed), given) for seed in (0, 1)]
     return wanted, max(difference(result, wanted)[0] for result in nudged)
 
 

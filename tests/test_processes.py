@@ -17,6 +17,13 @@ def files(folder):
     return sorted(path.name for path in folder.rglob("*.nb[ic]"))
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A cache, and what the process printed that filled it."""
+    cache = tmp_path_factory.mktemp("cache")
+    return cache, run(FIT, NUMBA_CACHE_DIR=cache)
+
+
 def test_numba_is_not_imported_before_the_first_fit():
     code = """
     import sys
@@ -34,9 +41,9 @@ def test_numba_is_not_imported_before_the_first_fit():
     assert run(textwrap.dedent(code)) == "True"
 
 
-def test_a_second_process_compiles_nothing(tmp_path):
-    first = run(FIT, NUMBA_CACHE_DIR=tmp_path)
-    compiled = files(tmp_path)
+def test_a_second_process_compiles_nothing(filled):
+    cache, first = filled
+    compiled = files(cache)
     assert any(name.endswith(".nbc") for name in compiled)
     count = """
     from numba.core import event
@@ -44,16 +51,16 @@ def test_a_second_process_compiles_nothing(tmp_path):
         exec({code!r})
     print(len(compilations.buffer))
     """
-    lines = run(textwrap.dedent(count).format(code=FIT), NUMBA_CACHE_DIR=tmp_path).splitlines()
+    lines = run(textwrap.dedent(count).format(code=FIT), NUMBA_CACHE_DIR=cache).splitlines()
     assert lines == [first, "0"]
-    assert files(tmp_path) == compiled
+    assert files(cache) == compiled
 
 
-def test_an_unwritable_cache_directory(tmp_path):
+def test_an_unwritable_cache_directory(tmp_path, filled):
     # Permissions do not bind root, but nobody can make a folder below a file.
     blocker = tmp_path / "file"
     blocker.write_text("")
-    assert run(FIT, NUMBA_CACHE_DIR=blocker / "cache") == run(FIT, NUMBA_CACHE_DIR=tmp_path / "cache")
+    assert run(FIT, NUMBA_CACHE_DIR=blocker / "cache") == filled[1]
 
 
 OWN = """
@@ -71,27 +78,36 @@ class Own(Loss):
 """
 
 
+STEP = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from own_loss import Own
+from sksgd import LinearRegressor
+model = LinearRegressor(Own(), optimizer="sgd", learning_rate=1e-3, alpha=0.0, fit_intercept=False)
+print(model.partial_fit([[1.0]], [1.0]).coef_[0])
+"""
+
+
+@pytest.fixture(scope="module")
+def step(tmp_path_factory):
+    """A step of the loss with the given source, in a process of its own; all share a folder and its cache."""
+    folder = tmp_path_factory.mktemp("own")
+
+    def step(source):
+        (folder / "own_loss.py").write_text(source)
+        return float(run(STEP, folder, NUMBA_CACHE_DIR=folder / "cache", PYTHONDONTWRITEBYTECODE=1))
+
+    assert step(OWN) == pytest.approx(1e-3, rel=1e-12)
+    return step
+
+
 @pytest.mark.parametrize(
     ("old", "new", "factor"),
     [("FACTOR * same", "2.0 * same", 2.0), ("1.0 * x", "5.0 * x", 5.0), ("FACTOR = 1.0", "FACTOR = 3.0", 3.0)],
     ids=["a hook", "a helper", "a constant"],
 )
-def test_an_edit_of_a_component_recompiles(tmp_path, old, new, factor):
-    module, cache = tmp_path / "own_loss.py", tmp_path / "cache"
-    code = """
-    import sys
-    sys.path.insert(0, sys.argv[1])
-    from own_loss import Own
-    from sksgd import LinearRegressor
-    model = LinearRegressor(Own(), optimizer="sgd", learning_rate=1e-3, alpha=0.0, fit_intercept=False)
-    print(model.partial_fit([[1.0]], [1.0]).coef_[0])
-    """
-    module.write_text(OWN)
-    before = float(run(textwrap.dedent(code), tmp_path, NUMBA_CACHE_DIR=cache, PYTHONDONTWRITEBYTECODE=1))
-    module.write_text(OWN.replace(old, new))
-    after = float(run(textwrap.dedent(code), tmp_path, NUMBA_CACHE_DIR=cache, PYTHONDONTWRITEBYTECODE=1))
-    assert before == pytest.approx(1e-3, rel=1e-12)
-    assert after == pytest.approx(factor * 1e-3, rel=1e-12)
+def test_an_edit_of_a_component_recompiles(step, old, new, factor):
+    assert step(OWN.replace(old, new)) == pytest.approx(factor * 1e-3, rel=1e-12)
 
 
 def test_components_of_a_script_work_in_worker_processes(tmp_path):
