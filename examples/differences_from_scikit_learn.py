@@ -492,6 +492,17 @@ def rounding():
         assert by[1] < max(30 * by[0], 1e-9)
 
 
+def an_average_that_some_classes_do_not_reach():
+    passes = [len(curve) for curve in OURS["classifier"](random_state=0).fit(X, three).loss_curve_]
+    theirs, ours = (
+        model.fit(X, three) for model in pair("classifier", random_state=0, average=200 * (max(passes) - 2))
+    )
+    show(f"weights of a class after {passes[0]} passes", theirs.coef_[0], ours.coef_[0])
+    assert passes[0] < max(passes) - 2
+    assert not theirs.coef_[0].any()
+    assert ours.score(X, three) > 0.8 > theirs.score(X, three)
+
+
 def the_scale_in_float32():
     rows = np.tile(X, (100, 1))
     parameters = {**PASSES, "alpha": 1e-3, "eta0": 1e-3, "max_iter": 20}
