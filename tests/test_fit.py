@@ -56,7 +56,8 @@ def test_rows_of_weight_zero_are_absent(batch_size, early_stopping):
         whole = LogisticClassifier(**params).fit(rows, TWO, sample_weight=weight)
         part = LogisticClassifier(**params).fit(rows[keep], TWO[keep], sample_weight=weight[keep])
         assert_same(whole, part)
-        assert whole.loss_curve_ == part.loss_curve_
+        # Losses are added up in groups, which absent rows shift.
+        np.testing.assert_allclose(whole.loss_curve_, part.loss_curve_, rtol=1e-14)
         assert whole.t_ == part.t_
 
 

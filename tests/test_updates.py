@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from components import ALPHAS, OPTIMIZER_ROWS, PAIRS, PENALTY_ROWS
 from runs import (
     TOLERANCE,
+    assert_equal,
     check,
     expected,
     first_state,
@@ -234,6 +235,51 @@ def test_averages_of_many_updates_on_csr(name, averaging):
         if dtype == np.float64 or name == "sgd, l2":
             mean = run(problem, sp.csr_array(rows), y, weight, orders, dtype)[-1][2]
             np.testing.assert_allclose(mean, history.mean_coef[-1], **tolerance)
+
+
+def rows_of_all_lengths(n=400, d=90):
+    """Rows of 0 to 70 values, one of whose features is in the first and the last row only."""
+    rng, X = np.random.default_rng(8), np.zeros((n, d))
+    for i, length in enumerate(np.resize([5, 0, 70, 1, 3, 17, 64, 67], n)):
+        X[i, rng.choice(d - 1, length, replace=False)] = 0.2 * rng.normal(size=length)
+    X[[0, -1], -1] = 1.0
+    return X
+
+
+@over("name", ["momentum, l2", "nesterov, l2", "adagrad, l1", "sgd, elasticnet", "ftrl, l1"])
+@over("chunk", [1 << 16, 37])
+def test_lazy_rows_of_all_lengths(name, chunk, monkeypatch):
+    """Loops over a row go by vectors and a rest, and the call decides how much room the longest row needs."""
+    monkeypatch.setattr(pass_, "MAX_UPDATES", chunk)
+    rows, n_outputs = rows_of_all_lengths(), OUTPUTS[name]
+    y, weight = make_targets(rows, n_outputs), make_weights(len(rows))
+    orders = [np.arange(len(rows), dtype=np.int32), *make_orders(len(rows), passes=1)]
+    problem = make_problem(*PAIRS[name], schedule=InverseScaling(0.1, 0.5))
+    history = expected(problem, rows, y, weight, orders)
+    for pass_number, reading in enumerate(run(problem, sp.csr_array(rows), y, weight, orders)):
+        assert_equal(reading, history, (pass_number + 1) * len(rows) - 1)
+
+
+@over("name", ["nesterov, l2", "adagrad, l1"])
+def test_lazy_rows_of_all_lengths_in_float32(name):
+    rows = rows_of_all_lengths()
+    y, weight, orders = make_targets(rows, 3), make_weights(len(rows)), make_orders(len(rows), passes=1)
+    problem = make_problem(*PAIRS[name], schedule=InverseScaling(0.1, 0.5))
+    history = expected(problem, rows, y, weight, orders)
+    coef, intercept, *_ = run(problem, sp.csr_array(rows), y, weight, orders, np.float32)[-1]
+    assert coef.dtype == np.float32
+    np.testing.assert_allclose(coef, history.coef[-1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(intercept, history.intercept[-1], rtol=1e-4, atol=1e-5)
+
+
+def test_idle_for_so_long_that_the_velocity_is_gone():
+    """The power of the ratio underflows: 0.1^398."""
+    rows = rows_of_all_lengths()
+    y, weight, orders = make_targets(rows, 1), make_weights(len(rows)), [np.arange(len(rows), dtype=np.int32)]
+    problem = make_problem(PAIRS["momentum, l2"][0].replace(momentum=0.1), *PAIRS["momentum, l2"][1:])
+    assert_equal(
+        run(problem, sp.csr_array(rows), y, weight, orders)[-1], expected(problem, rows, y, weight, orders), -1
+    )
 
 
 # Averages under a sparse penalty

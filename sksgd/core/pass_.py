@@ -13,8 +13,9 @@ from .batches import Block
 from .problem import Problem
 from .state import State
 
-# A kernel call cannot be interrupted: it gets at most so many updates, and so many stored values (some 50 ms).
-MAX_UPDATES, MAX_VALUES = 1 << 16, 1 << 25
+# A call of a kernel gets at most so many updates, whose table then stays in the second cache, and so many stored values
+# (some 50 ms), for it cannot be interrupted.
+MAX_UPDATES, MAX_VALUES = 1 << 13, 1 << 25
 
 
 def run(problem: Problem, state: State, block: Block, order: np.ndarray, factor: np.ndarray | None) -> bool:

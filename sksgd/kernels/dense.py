@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from .intrinsics import begun_at, get, prefetch, put, put_slots, slots_at
+from .groups import GROUP, add_group, predict_group
+from .intrinsics import begun_at, borrowed, get, prefetch, put, put_slots, slots_at
 from .jit import OPTIONS, helper, kernel
-from .rows import AHEAD, LONG, dense_ahead, dense_dot, dense_dot_ahead, n_rows, row_add, row_ahead, row_dot
-from .update import clip, gradient_of, item, log_sum_exp, move, value_of
+from .rows import AHEAD, CLOSE, LONG, dense_ahead, dense_dot, dense_soon, n_rows, visited
+from .update import clip, gradient_of, item, log_sum_exp, log_sum_exps, move, target_of, value_of
 
 
 class Model(NamedTuple):
@@ -45,66 +46,93 @@ class Work(NamedTuple):
 def dense_rows(model, rows, work, first, last, many, table, stride, state, bias, averaged, intercept):
     """Update with each of the rows ``order[first:last]`` by itself. `many`: None for one output, else how many."""
     K = 1 if many is None else many
-    loss, opt, pen, alpha, bounds = model
-    y, order, weight = work
-    X = rows.X
-    n_lines, _, d = state.shape
-    w, b = state.reshape(-1), bias.reshape(-1)
-    lines, width = table.reshape(-1), table.shape[1]
-    scores, slopes = np.empty(K), np.empty(K)
+    loss, opt = model.loss, model.opt
+    rows, work = borrowed(rows), borrowed(work)
+    w, b, lines = borrowed(state.reshape(-1)), borrowed(bias.reshape(-1)), borrowed(table.reshape(-1))
+    (y, order, weight), X = work, rows.X
+    (n_lines, _, d), width = state.shape, table.shape[1]
+    scores, slopes, products = np.empty(K), np.empty(K), np.empty(K)
+    for k in range(K):
+        products[k] = dense_dot(X, visited(order, first), w, k * d)
     for i in range(first, last):
-        r, ahead = order[i], order[min(i + AHEAD, last - 1)]
+        r, later = visited(order, i), visited(order, min(i + 1, last - 1))
+        ahead = visited(order, min(i + AHEAD, last - 1))
         prefetch(y, ahead * y.shape[1])
-        scores[0] = dense_dot_ahead(X, r, w, 0, ahead) + b[0]
-        total = scores[0]
-        for k in range(1, K):
-            scores[k] = dense_dot(X, r, w, k * d) + b[k]
+        if many is None and d <= LONG:
+            dense_soon(X, visited(order, min(i + CLOSE, last - 1)))
+        total = 0.0
+        for k in range(K):
+            scores[k] = products[k] + b[k]
             total += scores[k]
         if not math.isfinite(total):
             return i - first
-        if d <= LONG:
-            dense_ahead(X, ahead, d // 2, d)
+        at = stride * (i - first) * width
+        begun, step, a = begun_at(opt, lines, at, w), lines[at + width - 3], w.dtype.type(lines[at + width - 2])
         norm = log_sum_exp(loss, scores, 0, K)
         for k in range(K):
-            slopes[k] = item(weight, i) * gradient_of(loss, scores[k], y, r, k, norm)
-        at = stride * (i - first) * width
-        begun = begun_at(opt, lines, at, w)
-        step, amount, rho = lines[at + width - 3], lines[at + width - 2], lines[at + width - 1]
-        a = w.dtype.type(amount)
-        for k in range(K):
-            g = w.dtype.type(slopes[k])
-            for j in range(d):
-                q = k * d + j
-                moved, slots = move(
-                    opt,
-                    pen,
-                    g * get(X, r * d + j),
-                    get(w, q),
-                    slots_at(opt, w, q + K * d, K * d),
-                    begun,
-                    step,
-                    a,
-                    item(alpha, j),
-                )
-                put(w, q, clip(moved, bounds, j))
-                put_slots(opt, w, q + K * d, K * d, slots)
+            slopes[k] = item(weight, i) * gradient_of(loss, scores[k], target_of(loss, y, r, k), k, norm)
+        move_along(model, X, r, later, ahead, w, slopes, begun, step, a, products)
         if intercept:
             move_intercepts(opt, slopes, b, K, begun_at(opt, lines, at, b))
         if averaged:
+            rho = lines[at + width - 1]
             average(w, (n_lines - 1) * K * d, K * d, w.dtype.type(rho))
             average(b, (n_lines - 1) * K, K, rho)
     return last - first
+
+
+@helper
+def move_along(model, X, r, later, ahead, w, slopes, begun, step, a, products):
+    """Move all weights along row r, and set `products` to those of row `later`, while row `ahead` is prefetched.
+
+    A long row is prefetched a strip at a time, lest the requests queue up. The numbers of strips are counted here, for
+    around a range with an unknown step, which may raise, Numba counts references to arrays.
+    """
+    d, K = X.shape[1], len(slopes)
+    size, n_strips = (LONG, d // LONG + 1) if d > LONG else (d, 1)
+    for k in range(K):
+        slope, p = w.dtype.type(get(slopes, k)), 0.0
+        for m in range(n_strips):
+            start, stop = m * size, min((m + 1) * size, d)
+            dense_ahead(X, ahead, start, stop if k == 0 else start)
+            p += move_strip(model, X, r, later, start, stop, w, k * d, K * d, slope, begun, step, a)
+        put(products, k, p)
+
+
+@helper
+def move_strip(model, X, r, later, start, stop, w, at, stride, slope, begun, step, a):
+    """Move the weights of some columns along row r, and return what they give for row `later`.
+
+    That is a pass over the weights less. Nanoseconds a row with momentum, d = 100, in cache: 100 without, 79 with.
+    """
+    p, d = 0.0, X.shape[1]
+    for j in range(start, stop):
+        q = at + j
+        slots = slots_at(model.opt, w, q + stride, stride)
+        g = slope * get(X, r * d + j)
+        moved, slots = move(model.opt, model.pen, g, get(w, q), slots, begun, step, a, item(model.alpha, j))
+        z = w.dtype.type(clip(moved, model.bounds, j))
+        put(w, q, z)
+        put_slots(model.opt, w, q + stride, stride, slots)
+        p = plus(p, z * get(X, later * d + j))
+    return p
+
+
+@njit(**OPTIONS | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})
+def plus(a, b):
+    """a + b where sums of it may be reordered, so that a loop vectorises in which nothing else may be."""
+    return a + b
 
 
 @kernel
 def batches(model, rows, work, first, last, size, table, stride, state, bias, averaged, intercept):
     """Update with batches of `size` of the rows ``order[first:last]``, the last one of what is left."""
     _, K, d = state.shape
-    gradient, slopes = np.zeros((K, d), state.dtype), np.zeros(K)
+    gradient, slopes, group = np.zeros((K, d), state.dtype), np.zeros(K), room(work.y, K)
     done = 0
     for start in range(first, last, size):
         stop = min(start + size, last)
-        if not accumulate(model.loss, rows, work, start, stop, state, bias, gradient, slopes):
+        if not add_up(model.loss, rows, work, start, stop, last, state, bias, gradient, slopes, group):
             return done
         apply(model, 1.0 / (stop - start), gradient, slopes, table, stride * done, state, bias, averaged, intercept)
         done += 1
@@ -114,26 +142,46 @@ def batches(model, rows, work, first, last, size, table, stride, state, bias, av
 @kernel
 def accumulate(loss, rows, work, first, last, state, bias, gradient, slopes):
     """Add the gradients of rows ``order[first:last]`` to `gradient` (K, d) and `slopes` (K,); False if not finite."""
+    return add_up(loss, rows, work, first, last, last, state, bias, gradient, slopes, room(work.y, len(slopes)))
+
+
+@helper
+def room(y, K):
+    """Arrays for the predictions of a group of rows, their log-sum-exps and their targets."""
+    return np.zeros(K * GROUP), np.zeros(GROUP), np.zeros(y.shape[1] * GROUP)
+
+
+@helper
+def add_up(loss, rows, work, first, last, end, state, bias, gradient, slopes, group):
+    """`accumulate` in the room for a group of rows; those before the position `end` are prefetched."""
     y, order, weight = work
-    _, K, d = state.shape
-    w, b, out = state.reshape(-1), bias.reshape(-1), gradient.reshape(-1)
-    scores = np.empty(K)
-    for i in range(first, last):
-        r, ahead = order[i], order[min(i + AHEAD, last - 1)]
-        prefetch(y, ahead * y.shape[1])
-        row_ahead(rows, ahead)
-        total = 0.0
-        for k in range(K):
-            scores[k] = row_dot(rows, r, w, k * d) + b[k]
-            total += scores[k]
-        if not math.isfinite(total):
+    scores, norms, targets = group
+    for start in range(first, last, GROUP):
+        stop = min(start + GROUP, last)
+        predict(loss, rows, y, order, start, stop, end, state, bias.reshape(-1), group)
+        if not math.isfinite(sum_up(scores)):
             return False
-        norm = log_sum_exp(loss, scores, 0, K)
-        for k in range(K):
-            slope = item(weight, i) * gradient_of(loss, scores[k], y, r, k, norm)
-            slopes[k] += slope
-            row_add(rows, r, slope, out, k * d)
+        for k in range(len(slopes)):
+            at, of = k * GROUP, min(k, y.shape[1] - 1) * GROUP
+            for i in range(stop - start):
+                slope = gradient_of(loss, get(scores, at + i), get(targets, of + i), k, get(norms, i))
+                put(scores, at + i, item(weight, start + i) * slope)
+            scores[at + stop - start : at + GROUP] = 0.0
+            slopes[k] += sum_up(scores[at : at + GROUP])
+        add_group(rows, order, start, stop, scores, gradient.reshape(-1))
     return True
+
+
+@helper
+def predict(loss, rows, y, order, first, last, end, w, b, group):
+    """Fill the room of a group with the rows at positions `first` to `last` of an order, and zeros."""
+    scores, norms, targets = group
+    scores[:] = 0.0
+    predict_group(rows, y, order, first, last, end, w.reshape(-1), w.shape[-1], b, scores)
+    for k in range(y.shape[1]):
+        for i in range(last - first):
+            put(targets, k * GROUP + i, get(y, visited(order, first + i) * y.shape[1] + k))
+    log_sum_exps(loss, scores, norms, GROUP)
 
 
 @kernel
@@ -202,31 +250,24 @@ def average(w, at, size, rho):
         put(w, at + q, get(w, at + q) + rho * (get(w, q) - get(w, at + q)))
 
 
-# Rows whose losses are computed together, so that the exponentials in them vectorise.
-GROUP = 256
-
-
 @kernel
 def total_loss(loss, rows, many, y, weight, coef, intercept):
     """Sum of weight times loss over all rows, for coef (K, d) and intercept (K,); `many` as in `dense_rows`."""
-    K = 1 if many is None else many
-    d = coef.shape[1]
-    w, n = coef.reshape(-1), n_rows(rows)
-    scores, norms, values = np.empty(GROUP * K), np.zeros(GROUP), np.zeros(GROUP)
+    K, n = 1 if many is None else many, n_rows(rows)
+    rows, y = borrowed(rows), borrowed(y)
+    group = room(y, K)
+    scores, norms, targets = group
     total = 0.0
     for first in range(0, n, GROUP):
-        size = min(GROUP, n - first)
+        last = min(first + GROUP, n)
+        predict(loss, rows, y, None, first, last, n, coef, intercept, group)
         for k in range(K):
-            for i in range(size):
-                put(scores, i * K + k, row_dot(rows, first + i, w, k * d) + intercept[k])
-        for i in range(size):
-            put(values, i, 0.0)
-            put(norms, i, log_sum_exp(loss, scores, i * K, K))
-        for k in range(K):
-            for i in range(size):
-                value = value_of(loss, get(scores, i * K + k), y, first + i, k, get(norms, i))
-                put(values, i, get(values, i) + item(weight, first + i) * value)
-        total += sum_up(values[:size])
+            at, of = k * GROUP, min(k, y.shape[1] - 1) * GROUP
+            for i in range(last - first):
+                value = value_of(loss, get(scores, at + i), get(targets, of + i), k, get(norms, i))
+                put(scores, at + i, item(weight, first + i) * value)
+            scores[at + last - first : at + GROUP] = 0.0
+        total += sum_up(scores)
     return total
 
 

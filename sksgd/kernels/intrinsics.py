@@ -15,29 +15,47 @@ from numba.extending import intrinsic, overload
 _INT64 = ir.IntType(64)
 
 
-def prefetch(array: Any, i: int) -> None:
-    """Hint that element `i` of a contiguous array, counted flat, is about to be read."""
+def prefetch(array: Any, i: Any) -> None:
+    """Hint that element `i` of a contiguous array, counted flat, is to be read: it comes into the second cache.
+
+    The first one is soon crowded.
+    """
 
 
-@intrinsic
-def _prefetch(context: Any, array: Any, i: Any) -> Any:
-    def codegen(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _element(ctx, builder, signature.args[0], args[0], args[1])
-        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
-        function = builder.module.globals.get("llvm.prefetch.p0") or ir.Function(
-            builder.module, kind, "llvm.prefetch.p0"
-        )
-        # For reading, of data, into the second cache (locality 2): the first one is soon crowded.
-        builder.call(function, [builder.bitcast(pointer, byte), word(0), word(2), word(1)])
-        return ctx.get_dummy_value()
+def prefetch_soon(array: Any, i: Any) -> None:
+    """Hint that it is about to be read: it comes into the first cache."""
 
-    return types.void(array, types.int64), codegen
+
+def _prefetch_into(locality: int) -> Any:
+    @intrinsic
+    def hint(context: Any, array: Any, i: Any) -> Any:
+        def codegen(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+            pointer = _element(ctx, builder, signature.args[0], args[0], args[1])
+            byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+            function = builder.module.globals.get("llvm.prefetch.p0") or ir.Function(
+                builder.module, kind, "llvm.prefetch.p0"
+            )
+            # For reading, of data.
+            builder.call(function, [builder.bitcast(pointer, byte), word(0), word(locality), word(1)])
+            return ctx.get_dummy_value()
+
+        return types.void(array, types.int64), codegen
+
+    return hint
+
+
+_prefetch, _prefetch_soon = _prefetch_into(2), _prefetch_into(3)
 
 
 @overload(prefetch, strict=False)
 def _(array: Any, i: Any) -> Any:
     return lambda array, i: _prefetch(array, i)
+
+
+@overload(prefetch_soon, strict=False)
+def _(array: Any, i: Any) -> Any:
+    return lambda array, i: _prefetch_soon(array, i)
 
 
 def slots_at(opt: Any, array: Any, i: int, stride: int) -> tuple:
@@ -139,7 +157,7 @@ def _(slots: Any, factor: Any) -> Any:
     return lambda slots, factor: _scaled(slots, factor)
 
 
-def get(array: Any, i: int) -> float:
+def get(array: Any, i: Any) -> Any:
     """Element `i` of a contiguous array, counted flat; no test for a negative index, which would stop vectorisation."""
     return array.reshape(-1)[i]
 
@@ -157,7 +175,7 @@ def _(array: Any, i: Any) -> Any:
     return lambda array, i: _get(array, i)
 
 
-def put(array: Any, i: int, value: float) -> None:
+def put(array: Any, i: Any, value: Any) -> None:
     """Set what `get` reads."""
     array.reshape(-1)[i] = value
 
@@ -175,3 +193,34 @@ def _put(context: Any, array: Any, i: Any, value: Any) -> Any:
 @overload(put, strict=False)
 def _(array: Any, i: Any, value: Any) -> Any:
     return lambda array, i, value: _put(array, i, value)
+
+
+def borrowed(value: Any) -> Any:
+    """An argument of the kernel, an array or a tuple with arrays, which helpers do not count the references of.
+
+    The caller holds them. Counting took 20 locked additions a row, a fifth of the time of a CSR row of 70 values.
+    """
+    return value
+
+
+@intrinsic
+def _borrowed(context: Any, value: Any) -> Any:
+    parts = value if isinstance(value, types.BaseTuple) else (value,)
+
+    def codegen(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+        found = []
+        for m, part in enumerate(parts):
+            item = builder.extract_value(args[0], m) if isinstance(value, types.BaseTuple) else args[0]
+            if isinstance(part, types.Array):
+                array = ctx.make_array(part)(ctx, builder, item)
+                array.meminfo = ir.Constant(array.meminfo.type, None)
+                item = array._getvalue()
+            found.append(item)
+        return ctx.make_tuple(builder, value, found) if isinstance(value, types.BaseTuple) else found[0]
+
+    return value(value), codegen
+
+
+@overload(borrowed, strict=False)
+def _(value: Any) -> Any:
+    return lambda value: _borrowed(value)

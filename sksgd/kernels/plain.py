@@ -3,7 +3,7 @@
 What a linear penalty does to all weights alike is one factor, the scale, and an average is kept as Bottou's two
 vectors; `debt` explains both. So the inner loop is z += c x, and an update without a step costs no more than its
 prediction. Dense and CSR rows differ in where a weight stands (`place`) and in how the next prediction is found
-(`foresee`). State is `lines` beside dense rows and `records` beside CSR rows.
+(`foresees`). State is `lines` beside dense rows and `records` beside CSR rows.
 
 The table has one column per update, or one for all: the rate, the penalty's amount, rho if there is an average, and the
 sum of what a penalty takes if it truncates.
@@ -19,11 +19,14 @@ from numba import njit
 from numba.extending import overload
 
 from ..debt import KEEP, MASS, SCALE, SIZES, SQUARES, STARTED
-from .foresight import REORDER, add, careful_dot, foresee, look_ahead, next_prediction, whole_dot
-from .intrinsics import get, put
+from .foresight import REORDER, add, careful_dot, foresees, glance, look_ahead
+from .intrinsics import borrowed, get, put
 from .jit import helper, kernel
-from .rows import kind_of, of_kind, place, span, value
+from .rows import LONG, csr_dot, dense_ahead, kind_of, of_kind, place, span, value
 from .update import item
+
+# Predictions whose losses are computed together, so that the exponentials in them vectorise.
+GROUP = 256
 
 
 class Rules(NamedTuple):
@@ -53,33 +56,40 @@ def plain_rows(
     the sum over rows of the loss, and of the penalty of the weights that the update before had visited.
     """
     alpha, limit, intercept, carry_on = rules
-    y, order, weight = work
-    w, lines, width, C = state.reshape(-1), table.reshape(-1), table.shape[1], len(bias)
+    rows, work = borrowed(rows), borrowed(work)
+    w, lines = borrowed(state.reshape(-1)), borrowed(table.reshape(-1))
+    (y, order, weight), width, C = work, table.shape[1], len(bias)
     d, b, mean = len(w) // C, bias[0, 0], bias[C - 1, 0]
     scale, mass, keep, started = debt[SCALE], debt[MASS], debt[KEEP], debt[STARTED]
     squares, sizes, cost = debt[SQUARES], debt[SIZES], 0.0
-    margins = np.empty((2, 0 if tally is None else last - first))
-    passed, stop = 0, last
-    start, n = span(rows, order[first])
-    p = whole_dot(rows, w, C, start, n, order[first]) * scale + b
+    margins, waiting = np.empty((2, GROUP)), 0
+    passed, stop, end, reach = 0, last, last - 1, 2 if foresees(rows, pen) else 1
+    now, coming = span(rows, get(order, first)), span(rows, get(order, min(first + 1, end)))
+    p = glance(rows, w, C, now, now)[0] * scale + b
+    product, gram = glance(rows, w, C, coming, now)
     for i in range(first, last):
         if not math.isfinite(p):
             # The product of two rows may overflow where that of a row and the weights does not.
-            p = w.dtype.type(careful_dot(rows, w, C, d, start, n) * scale) + b
+            p = w.dtype.type(careful_dot(rows, w, C, d, now) * scale) + b
             stop = stop if math.isfinite(p) else min(stop, i)
             if stop < last and not carry_on:
                 break
-        target = get(y, order[i])
+        target = get(y, get(order, i))
         if tally is not None:
-            put(margins, i - first, p)
-            put(margins, last - 2 * first + i, target)
+            put(margins, waiting, p)
+            put(margins, waiting + GROUP, target)
+            waiting += 1
             cost += pen.cost(squares * scale * scale, sizes * scale, alpha)
-        now, n_now = start, n
-        start, n = span(rows, order[min(i + 1, last - 1)])
+            if waiting == GROUP:
+                cost, waiting = cost + sum_losses(loss, margins, GROUP), 0
         ahead = look_ahead(rows, y, w, C, order, i, last)
-        square = norm(rows, now, n_now) if sample_step.needs_square else 0.0
+        later = span(rows, get(order, min(i + reach, end)))
+        square = norm(rows, now) if sample_step.needs_square else 0.0
         if sample_step.skips and square == 0.0:
-            p, passed = whole_dot(rows, w, C, start, n, ahead) * scale + b, passed + 1
+            fresh = glance(rows, w, C, later, coming)
+            p, passed = (product if reach == 2 else fresh[0]) * scale + b, passed + 1
+            product, gram = fresh
+            now, coming = coming if reach == 2 else later, later
             continue
         at = stride * (i - first - passed)
         amount, rho = get(lines, width + at), get(lines, 2 * width + at) if averaged is not None else 0.0
@@ -87,22 +97,22 @@ def plain_rows(
             mass, keep, started = scale, 1.0, 1.0
         if pen.first:
             scale *= amount
-        if scale < limit or keep < 1e-20:
+        if scale < limit or (averaged is not None and keep < 1e-20):
             pay(rows, w, C, d, scale, mass, keep, started, averaged)
-            squares, sizes = squares * scale * scale, sizes * scale
+            squares, sizes, product = squares * scale * scale, sizes * scale, product * scale
             scale, mass, keep = 1.0, 0.0, 1.0
-        inverse, rest = 1.0 / scale, 1.0 if pen.first else amount
-        foreseen = foresee(rows, pen, w, start, now, n_now)
+        rest = 1.0 if pen.first else amount
         step = item(weight, i) * sample_step.update(loss, p, target, get(lines, at), square)
-        c = w.dtype.type(step * inverse)
-        if step != 0.0 or pen.truncates:
-            taken = get(lines, len(lines) - width + at)
-            seen = touch(rows, pen, w, now, n_now, c, w.dtype.type(-mass), scale, taken, averaged)
-            if step != 0.0:
-                squares, sizes = seen
-        p = next_prediction(rows, pen, w, C, start, n, foreseen, ahead, scale * rest, rest, step, b, intercept)
-        b = add(b, intercept * step)
-        scale *= rest
+        if reach == 2:
+            p = (product * (scale * rest) + b) + step * (gram * rest + intercept)
+        c, taken = w.dtype.type(step * (1.0 / scale)), get(lines, len(lines) - width + at)
+        found = touch(rows, pen, w, C, now, coming, later, ahead, c, w.dtype.type(-mass), scale, taken, averaged)
+        product, gram = found[0], found[1]
+        if step != 0.0:
+            squares, sizes = found[2], found[3]
+        b, scale = add(b, intercept * step), scale * rest
+        if reach == 1:
+            p = product * scale + b
         if averaged is not None:
             mean += rho * (b - mean)
             if rho < 1.0:
@@ -111,6 +121,7 @@ def plain_rows(
             elif started == 1.0:
                 forget(rows, w, C, d)
                 mass, keep, started = 0.0, 1.0, 0.0
+        now, coming = coming if reach == 2 else later, later
     bias[0, 0] = b
     if averaged is not None:
         bias[C - 1, 0] = mean
@@ -121,57 +132,94 @@ def plain_rows(
     if pen.counts_sizes:
         debt[SIZES] = sizes
     if tally is not None:
-        cost += sum_losses(loss, margins)
+        cost += sum_losses(loss, margins, waiting)
     return stop, passed, cost
 
 
 def touch(
-    rows: Any, pen: Any, w: Any, start: int, n: int, c: float, mass: float, scale: float, taken: float, averaged: Any
-) -> tuple[float, float]:
-    """Add c times the row to the weights; return the sums of their squares and sizes before a penalty truncates them.
+    rows: Any,
+    pen: Any,
+    w: Any,
+    C: int,
+    now: Any,
+    coming: Any,
+    later: Any,
+    ahead: int,
+    c: float,
+    mass: float,
+    scale: float,
+    taken: float,
+    averaged: Any,
+) -> tuple[float, float, float, float]:
+    """Add c times the row `now` to the weights.
 
-    What is truncated does not enter the average entries, so that the average follows it in full: scikit-learn's way.
+    Returns the product of the row `later` with them; that with the row before, `coming`, if the kernel foresees; and
+    the sums of squares and sizes of the weights before a penalty truncates them. What is truncated does not enter the
+    average entries, so that the average follows it in full: scikit-learn's way.
     """
     kind = of_kind(type(rows), _touch_dense, _touch_csr)
-    return kind(rows, pen, w, start, n, c, mass, scale, taken, averaged)
+    return kind(rows, pen, w, C, now, coming, later, ahead, c, mass, scale, taken, averaged)
 
 
 @njit(**REORDER)
-def _touch_dense(rows, pen, w, start, n, c, mass, scale, taken, averaged):
-    C, d = count(pen, averaged), rows.X.shape[1]
+def _touch_dense(rows, pen, w, C, now, coming, later, ahead, c, mass, scale, taken, averaged):
+    d = rows.X.shape[1]
+    if d <= LONG:
+        return touch_columns(rows, pen, w, C, now, coming, later, 0, d, c, mass, scale, taken, averaged)
+    p = g = 0.0
+    squares, sizes = w.dtype.type(0), w.dtype.type(0)
+    for low in range(0, d, LONG):
+        high = min(low + LONG, d)
+        dense_ahead(rows.X, ahead, low, high)
+        more = touch_columns(rows, pen, w, C, now, coming, later, low, high, c, mass, scale, taken, averaged)
+        p, g = p + more[0], g + more[1]
+        squares, sizes = squares + more[2], sizes + more[3]
+    return p, g, squares, sizes
+
+
+@njit(**REORDER)
+def touch_columns(rows, pen, w, C, now, coming, later, low, high, c, mass, scale, taken, averaged):
+    X, d = rows.X, rows.X.shape[1]
     inverse, squares, sizes = 1.0 / scale, w.dtype.type(0), w.dtype.type(0)
-    for j in range(n):
-        z = touch_one(pen, w, j, d, C, c * get(rows.X, start + j), mass, scale, inverse, taken, averaged)
+    p = g = 0.0
+    for j in range(low, high):
+        z, kept = touch_one(pen, w, j, d, C, c * get(X, now[0] + j), mass, scale, inverse, taken, averaged)
+        x = get(X, later[0] + j)
+        p += x * kept
+        if foresees(rows, pen):
+            g += x * get(X, coming[0] + j)
         squares += z * z
         sizes += abs(z)
-    return squares, sizes
+    return p, g, squares, sizes
 
 
 @njit(**REORDER)
-def _touch_csr(rows, pen, w, start, n, c, mass, scale, taken, averaged):
-    C, inverse = count(pen, averaged), 1.0 / scale
+def _touch_csr(rows, pen, w, C, now, coming, later, ahead, c, mass, scale, taken, averaged):
+    inverse = 1.0 / scale
     s0 = s1 = t0 = t1 = w.dtype.type(0)
-    # Two sums each: additions wait for each other.
-    for q in range(start, start + n // 2 * 2, 2):
-        i, j = np.int64(get(rows.indices, q)) * C, np.int64(get(rows.indices, q + 1)) * C
-        z = touch_one(pen, w, i, 1, C, c * get(rows.data, q), mass, scale, inverse, taken, averaged)
-        s0 += z * z
-        t0 += abs(z)
-        z = touch_one(pen, w, j, 1, C, c * get(rows.data, q + 1), mass, scale, inverse, taken, averaged)
-        s1 += z * z
-        t1 += abs(z)
-    if n % 2:
-        q = start + n - 1
-        i = np.int64(get(rows.indices, q)) * C
-        z = touch_one(pen, w, i, 1, C, c * get(rows.data, q), mass, scale, inverse, taken, averaged)
-        s0 += z * z
-        t0 += abs(z)
-    return s0 + s1, t0 + t1
+    if c != 0.0 or pen.truncates:
+        start, n = now
+        # Two sums each: additions wait for each other.
+        for q in range(start, start + n // 2 * 2, 2):
+            i, j = np.int64(get(rows.indices, q)) * C, np.int64(get(rows.indices, q + 1)) * C
+            z, _ = touch_one(pen, w, i, 1, C, c * get(rows.data, q), mass, scale, inverse, taken, averaged)
+            s0 += z * z
+            t0 += abs(z)
+            z, _ = touch_one(pen, w, j, 1, C, c * get(rows.data, q + 1), mass, scale, inverse, taken, averaged)
+            s1 += z * z
+            t1 += abs(z)
+        if n % 2:
+            q = start + n - 1
+            i = np.int64(get(rows.indices, q)) * C
+            z, _ = touch_one(pen, w, i, 1, C, c * get(rows.data, q), mass, scale, inverse, taken, averaged)
+            s0 += z * z
+            t0 += abs(z)
+    return csr_dot(rows, later[0], later[1], w, 0, C), 0.0, s0 + s1, t0 + t1
 
 
 @helper
 def touch_one(pen, w, at, stride, C, move, mass, scale, inverse, taken, averaged):
-    """Move the weight at `at`, whose other numbers follow at distance `stride`; return it, not yet truncated."""
+    """Move the weight at `at`, its other numbers `stride` apart; return it before it is truncated, and after."""
     z = get(w, at) + move
     if averaged is not None:
         mean = at + (C - 1) * stride
@@ -181,22 +229,30 @@ def touch_one(pen, w, at, stride, C, move, mass, scale, inverse, taken, averaged
         cut = w.dtype.type(pen.truncate(z * scale, paid, taken) * inverse)
         put(w, at + stride, paid + scale * (cut - z))
         put(w, at, cut)
-    else:
-        put(w, at, z)
-    return z
-
-
-@helper
-def count(pen, averaged):
-    """How many numbers a weight has."""
-    return 1 + (1 if pen.truncates else 0) + (0 if averaged is None else 1)
+        return z, cut
+    put(w, at, z)
+    return z, z
 
 
 @overload(touch, strict=False)
-def _(rows: Any, pen: Any, w: Any, start: Any, n: Any, c: Any, mass: Any, scale: Any, taken: Any, averaged: Any) -> Any:
+def _(
+    rows: Any,
+    pen: Any,
+    w: Any,
+    C: Any,
+    now: Any,
+    coming: Any,
+    later: Any,
+    ahead: Any,
+    c: Any,
+    mass: Any,
+    scale: Any,
+    taken: Any,
+    averaged: Any,
+) -> Any:
     kind = of_kind(kind_of(rows), _touch_dense, _touch_csr)
-    return lambda rows, pen, w, start, n, c, mass, scale, taken, averaged: kind(
-        rows, pen, w, start, n, c, mass, scale, taken, averaged
+    return lambda rows, pen, w, C, now, coming, later, ahead, c, mass, scale, taken, averaged: kind(
+        rows, pen, w, C, now, coming, later, ahead, c, mass, scale, taken, averaged
     )
 
 
@@ -219,8 +275,9 @@ def forget(rows, w, C, d):
 
 
 @njit(**REORDER)
-def norm(rows, start, n):
+def norm(rows, row):
     """The squared norm of a row."""
+    start, n = row
     total = 0.0
     for q in range(start, start + n):
         total += value(rows, q) * value(rows, q)
@@ -228,11 +285,10 @@ def norm(rows, start, n):
 
 
 @njit(**REORDER)
-def sum_losses(loss, margins):
-    """The sum of the losses of predictions, the first row, for targets, the second; predictions are overwritten."""
-    n = margins.shape[1]
+def sum_losses(loss, margins, n):
+    """The sum of the losses of n predictions, the first row, for targets, the second; predictions are overwritten."""
     for i in range(n):
-        put(margins, i, loss.value(get(margins, i), get(margins, n + i)))
+        put(margins, i, loss.value(get(margins, i), get(margins, GROUP + i)))
     total = 0.0
     for i in range(n):
         total += get(margins, i)

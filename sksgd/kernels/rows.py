@@ -1,4 +1,4 @@
-"""The two kinds of rows, dense and CSR, behind the same four functions, so that a kernel over rows is written once."""
+"""The two kinds of rows, dense and CSR, behind the same functions, so that a kernel over rows is written once."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-from .intrinsics import get, prefetch, put
+from .intrinsics import get, prefetch, prefetch_soon
 from .jit import OPTIONS, helper
 
-# Rows are read in an order the hardware cannot guess, so each is asked for AHEAD rows before its turn, into the second
-# cache, and not all at once, lest the requests queue up: of a short row one half before the dot product and one before
-# the update, of a row longer than LONG a strip between strips of the dot product. Nanoseconds a row without, and with:
-# 94, 39 at d = 20; 161, 116 at d = 100; 1020, 560 at d = 1000. All at once: 39, 123, 735; into the first cache: 45,
-# 140, 1060.
-AHEAD, STRIP, LONG = 8, 64, 256
+# Rows are read in an order the hardware cannot guess, so each is asked for before its turn. A row of up to LONG comes
+# into the second cache AHEAD rows before, and into the first CLOSE rows before; of a longer row, LONG columns at a time
+# are asked for CLOSE rows before, between those of the update, lest the requests queue up. Plain SGD in nanoseconds a
+# row without, and with: 66, 24 at d = 20; 182, 73 at d = 100, where the second cache alone gives 116; 830, 560 at
+# d = 1000. Not into the first cache with several outputs, between whose rows more is read: ten classes take 333
+# without, 373 with.
+AHEAD, CLOSE, LONG = 16, 8, 256
 
-# Rows ahead whose pointers, non-zeros and records are prefetched; the last only for states beyond the second cache.
-FAR, NEAR, SOON, FAR_AWAY = 8, 4, 2, 1 << 20
+# Rows ahead whose pointers, non-zeros and records are prefetched; the last only for states of over FAR_AWAY bytes.
+# Non-zeros go into the first cache: a row of 70 takes 262 nanoseconds in plain SGD so, 288 from the second (minima).
+FAR, NEAR, SOON, FAR_AWAY = 8, 4, 2, 1 << 21
 
 
 class Dense(NamedTuple):
@@ -34,6 +36,17 @@ class CSR(NamedTuple):
     data: np.ndarray
     indices: np.ndarray
     indptr: np.ndarray
+
+
+def per_line(array: Any) -> int:
+    """How many elements of an array a cache line holds."""
+    return 64 // array.itemsize
+
+
+@overload(per_line, strict=False)
+def _(array: Any) -> Any:
+    n = 512 // array.dtype.bitwidth  # a constant, for `itemsize` is read at run time, and dividing by it takes a while
+    return lambda array: n
 
 
 @njit(**OPTIONS | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})
@@ -52,81 +65,56 @@ def dense_dot(X: Any, i: int, w: Any, at: int) -> float:
 @helper
 def dense_ahead(X: Any, i: int, first: int, last: int) -> None:
     """Prefetch columns `first` to `last` of row i."""
-    d, step = X.shape[1], 64 // X.itemsize
-    for j in range(first, last + step - 1, step):
+    d, step = X.shape[1], per_line(X)
+    for j in range(first, last + step - 1 if last > first else first, step):
         prefetch(X, i * d + j)
 
 
-@njit(**OPTIONS | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})
-def dense_dot_ahead(X: Any, i: int, w: Any, at: int, ahead: int) -> float:
-    """As `dense_dot`, and prefetch row `ahead`: all of it if it is long, else the first half."""
-    d, step = X.shape[1], 64 // X.itemsize
-    if d <= LONG:
-        dense_ahead(X, ahead, 0, d // 2)
-        return dense_dot(X, i, w, at)
-    strips = d // STRIP * STRIP
-    p = 0.0
-    for start in range(0, strips, STRIP):
-        for j in range(start, start + STRIP, step):
-            prefetch(X, ahead * d + j)
-        for j in range(start, start + STRIP):
-            p += get(X, i * d + j) * get(w, at + j)
-    dense_ahead(X, ahead, strips, d)
-    for j in range(strips, d):
-        p += get(X, i * d + j) * get(w, at + j)
-    return p
+@helper
+def dense_soon(X: Any, i: int) -> None:
+    """Prefetch row i into the first cache."""
+    d, step = X.shape[1], per_line(X)
+    for j in range(0, d + step - 1, step):
+        prefetch_soon(X, i * d + min(j, d - 1))
 
 
-def row_dot(rows: Any, i: int, w: Any, at: int) -> float:
-    """Row i times the part of the flat array `w` that starts at `at`."""
-    return of_kind(type(rows), _row_dot_dense, _row_dot_csr)(rows, i, w, at)
+def visited(order: Any, i: int) -> int:
+    """The row at position i of an order, or row i if there is none."""
+    return i if order is None else order[i]
 
 
-def _row_dot_dense(rows, i, w, at):
-    return dense_dot(rows.X, i, w, at)
+@overload(visited, strict=False)
+def _(order: Any, i: Any) -> Any:
+    if isinstance(order, types.NoneType):
+        return lambda order, i: i
+    return lambda order, i: np.int64(get(order, i))
 
 
-def _row_dot_csr(rows, i, w, at):
-    p = w.dtype.type(0)
-    for q in range(rows.indptr[i], rows.indptr[i + 1]):
-        p += rows.data[q] * get(w, at + np.int64(rows.indices[q]))
-    return p
+@helper
+def csr_dot(rows: Any, start: int, n: int, w: Any, at: int, size: int) -> float:
+    """The n values from `start` on times the numbers of `w` at their features times `size`, plus `at`."""
+    # Four sums: additions wait for each other, and LLVM's own gathering is slower than scalar loads.
+    data, indices = rows.data, rows.indices
+    p0 = p1 = p2 = p3 = 0.0
+    whole = start + n // 4 * 4
+    for q in range(start, whole, 4):
+        p0 += get(data, q) * get(w, np.int64(get(indices, q)) * size + at)
+        p1 += get(data, q + 1) * get(w, np.int64(get(indices, q + 1)) * size + at)
+        p2 += get(data, q + 2) * get(w, np.int64(get(indices, q + 2)) * size + at)
+        p3 += get(data, q + 3) * get(w, np.int64(get(indices, q + 3)) * size + at)
+    for q in range(whole, start + n):
+        p0 += get(data, q) * get(w, np.int64(get(indices, q)) * size + at)
+    return (p0 + p1) + (p2 + p3)
 
 
-def row_add(rows: Any, i: int, g: float, out: Any, at: int) -> None:
-    """Add g times row i to the part of the flat array `out` that starts at `at`."""
-    of_kind(type(rows), _row_add_dense, _row_add_csr)(rows, i, g, out, at)
-
-
-def _row_add_dense(rows, i, g, out, at):
-    X, scale = rows.X, out.dtype.type(g)
-    d = X.shape[1]
-    for j in range(d):
-        put(out, at + j, get(out, at + j) + scale * get(X, i * d + j))
-
-
-def _row_add_csr(rows, i, g, out, at):
-    scale = out.dtype.type(g)
-    for q in range(rows.indptr[i], rows.indptr[i + 1]):
-        p = at + np.int64(rows.indices[q])
-        put(out, p, get(out, p) + scale * rows.data[q])
-
-
-def row_ahead(rows: Any, i: int) -> None:
-    """Prefetch row i."""
-    of_kind(type(rows), _row_ahead_dense, _row_ahead_csr)(rows, i)
-
-
-def _row_ahead_dense(rows, i):
-    dense_ahead(rows.X, i, 0, rows.X.shape[1])
-
-
-def _row_ahead_csr(rows, i):
+@helper
+def csr_ahead(rows, i):
+    """Prefetch a CSR row."""
     start, stop = np.int64(rows.indptr[i]), np.int64(rows.indptr[i + 1])
-    for q in range(start, stop, 64 // rows.data.itemsize):
-        prefetch(rows.data, q)
-    for q in range(start, stop, 64 // rows.indices.itemsize):
-        prefetch(rows.indices, q)
+    for q in range(start, stop, per_line(rows.data)):
+        prefetch_soon(rows.data, q)
+    for q in range(start, stop, per_line(rows.indices)):
+        prefetch_soon(rows.indices, q)
 
 
 def span(rows: Any, i: int) -> tuple[int, int]:
@@ -140,8 +128,8 @@ def _span_dense(rows, i):
 
 
 def _span_csr(rows, i):
-    start = np.int64(rows.indptr[i])
-    return start, np.int64(rows.indptr[i + 1]) - start
+    start = np.int64(get(rows.indptr, i))
+    return start, np.int64(get(rows.indptr, i + 1)) - start
 
 
 def value(rows: Any, q: int) -> float:
@@ -189,14 +177,14 @@ def _place_csr(rows, j, m, d, C):
 @helper
 def records_ahead(rows: Any, y: Any, z: Any, size: int, order: Any, i: int, last: int) -> None:
     """Prefetch what later CSR rows need: pointers and targets, then non-zeros, at last records where they are far."""
-    far, near = order[min(i + FAR, last - 1)], order[min(i + NEAR, last - 1)]
+    far, near = get(order, min(i + FAR, last - 1)), get(order, min(i + NEAR, last - 1))
     prefetch(rows.indptr, far)
     prefetch(y, far * y.shape[1])
-    row_ahead(rows, near)
+    csr_ahead(rows, near)
     if z.nbytes > FAR_AWAY:
-        soon = order[min(i + SOON, last - 1)]
-        for q in range(np.int64(rows.indptr[soon]), np.int64(rows.indptr[soon + 1])):
-            prefetch(z, int(rows.indices[q]) * size)
+        soon = get(order, min(i + SOON, last - 1))
+        for q in range(np.int64(get(rows.indptr, soon)), np.int64(get(rows.indptr, soon + 1))):
+            prefetch(z, np.int64(get(rows.indices, q)) * size)
 
 
 def n_rows(rows: Any) -> int:
@@ -218,21 +206,6 @@ def of_kind(kind: type, dense: Any, csr: Any) -> Any:
 
 def kind_of(rows: types.NamedTuple) -> type:
     return rows.instance_class
-
-
-@overload(row_dot, strict=False)
-def _(rows: Any, i: Any, w: Any, at: Any) -> Any:
-    return of_kind(kind_of(rows), _row_dot_dense, _row_dot_csr)
-
-
-@overload(row_add, strict=False)
-def _(rows: Any, i: Any, g: Any, out: Any, at: Any) -> Any:
-    return of_kind(kind_of(rows), _row_add_dense, _row_add_csr)
-
-
-@overload(row_ahead, strict=False)
-def _(rows: Any, i: Any) -> Any:
-    return of_kind(kind_of(rows), _row_ahead_dense, _row_ahead_csr)
 
 
 @overload(span, strict=False)

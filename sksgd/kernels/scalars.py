@@ -69,6 +69,29 @@ def _expm1_ratio(x):
     return series if small else (_exp(x) - 1.0) / (1.0 if small else x)
 
 
+def log(x: float) -> float:
+    """log(x) of a finite number that is not tiny, for kernels only."""
+    return math.log(x)
+
+
+@helper
+def _log(x):
+    """x = 2^k m with m between sqrt(1/2) and sqrt(2); log(m) = 2 artanh(s) for s = (m - 1)/(m + 1), a series in s^2."""
+    bits = _as_bits(x * 1.0)
+    k = (bits - 0x3FE6A09E667F3BCD) >> 52
+    m = _as_float(bits - (k << 52))
+    s = (m - 1.0) / (m + 1.0)
+    t = s * s
+    high = 1 / 11.0 + t * (1 / 13.0 + t * (1 / 15.0 + t * (1 / 17.0 + t * (1 / 19.0 + t * (1 / 21.0)))))
+    series = t * (1 / 3.0 + t * (1 / 5.0 + t * (1 / 7.0 + t * (1 / 9.0 + t * high))))
+    return k * 6.93147180369123816490e-01 + (2.0 * s + (2.0 * s * series + k * 1.90821492927058770002e-10))
+
+
+@overload(log, strict=False)
+def _(x: Any) -> Any:
+    return lambda x: _log(x)
+
+
 _IMPLEMENTATIONS = {"exp": _exp, "expit": _expit, "log1pexp": _log1pexp, "expm1_ratio": _expm1_ratio}
 
 for _name in functions.__all__:

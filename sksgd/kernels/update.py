@@ -6,16 +6,17 @@ type, so that a kernel contains only the one it needs.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
-from numba import types
+from numba import njit, types
 from numba.extending import overload
 
 from ..base import Penalty
 from ..functions import exp
-from .intrinsics import get, scaled
+from .intrinsics import get, put, scaled
+from .jit import OPTIONS
+from .scalars import log
 
 # ---- the move of one weight ------------------------------------------------------------------------------------------
 
@@ -91,7 +92,7 @@ def item(values: Any, j: int) -> Any:
 @overload(item, strict=False)
 def _(values: Any, j: Any) -> Any:
     if isinstance(values, types.Array):
-        return lambda values, j: values[j]
+        return lambda values, j: get(values, j)
     return lambda values, j: values
 
 
@@ -115,6 +116,7 @@ def log_sum_exp(loss: Any, scores: Any, at: int, K: int) -> float:
     return _log_sum_exp(loss, scores, at, K) if loss.joint else 0.0
 
 
+@njit(**OPTIONS | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})
 def _log_sum_exp(loss, scores, at, K):
     top = get(scores, at)
     for k in range(1, K):
@@ -122,7 +124,37 @@ def _log_sum_exp(loss, scores, at, K):
     total = 0.0
     for k in range(K):
         total += exp(get(scores, at + k) - top)
-    return top + math.log(total)
+    return top + log(total)
+
+
+def log_sum_exps(loss: Any, scores: Any, norms: Any, n: int) -> None:
+    """The same of n rows into `norms`: those of one output stand together, n from the next."""
+    if loss.joint:
+        _log_sum_exps(loss, scores, norms, n)
+
+
+def _log_sum_exps(loss, scores, norms, n):
+    tops = np.empty(n)
+    for i in range(n):
+        put(tops, i, get(scores, i))
+        put(norms, i, 0.0)
+    for at in range(n, len(scores), n):
+        for i in range(n):
+            put(tops, i, max(get(tops, i), get(scores, at + i)))
+    for at in range(0, len(scores), n):
+        for i in range(n):
+            put(norms, i, get(norms, i) + exp(get(scores, at + i) - get(tops, i)))
+    for i in range(n):
+        put(norms, i, get(tops, i) + log(get(norms, i)))
+
+
+def _nothing(loss, scores, norms, n):
+    return None
+
+
+@overload(log_sum_exps, strict=False)
+def _(loss: Any, scores: Any, norms: Any, n: Any) -> Any:
+    return _log_sum_exps if loss.cls.joint else _nothing
 
 
 def _zero(loss, scores, at, K):
@@ -131,40 +163,52 @@ def _zero(loss, scores, at, K):
 
 @overload(log_sum_exp, strict=False)
 def _(loss: Any, scores: Any, at: Any, K: Any) -> Any:
-    return _log_sum_exp if loss.cls.joint else _zero
+    return (lambda loss, scores, at, K: _log_sum_exp(loss, scores, at, K)) if loss.cls.joint else _zero
 
 
-def value_of(loss: Any, p: float, y: Any, i: int, k: int, norm: float) -> float:
-    """The loss of output k of row i; a joint loss has class numbers in ``y[:, 0]``."""
-    return (_joint_value if loss.joint else _value)(loss, p, y, i, k, norm)
+def target_of(loss: Any, y: Any, i: int, k: int) -> float:
+    """The target of output k of row i; a joint loss has class numbers in ``y[:, 0]``."""
+    return get(y, i) if loss.joint else get(y, i * y.shape[1] + k)
 
 
-def _value(loss, p, y, i, k, norm):
-    return loss.value(p, get(y, i * y.shape[1] + k))
+@overload(target_of, strict=False)
+def _(loss: Any, y: Any, i: Any, k: Any) -> Any:
+    if loss.cls.joint:
+        return lambda loss, y, i, k: get(y, i)
+    return lambda loss, y, i, k: get(y, i * y.shape[1] + k)
 
 
-def _joint_value(loss, p, y, i, k, norm):
-    return loss.value(p, 1.0 if get(y, i) == k else 0.0, norm)
+def value_of(loss: Any, p: float, target: float, k: int, norm: float) -> float:
+    """The loss of output k, or its share in a joint loss."""
+    return (_joint_value if loss.joint else _value)(loss, p, target, k, norm)
 
 
-def gradient_of(loss: Any, p: float, y: Any, i: int, k: int, norm: float) -> float:
+def _value(loss, p, target, k, norm):
+    return loss.value(p, target)
+
+
+def _joint_value(loss, p, target, k, norm):
+    return loss.value(p, 1.0 if target == k else 0.0, norm)
+
+
+def gradient_of(loss: Any, p: float, target: float, k: int, norm: float) -> float:
     """Its derivative in `p`."""
-    return (_joint_gradient if loss.joint else _gradient)(loss, p, y, i, k, norm)
+    return (_joint_gradient if loss.joint else _gradient)(loss, p, target, k, norm)
 
 
-def _gradient(loss, p, y, i, k, norm):
-    return loss.gradient(p, get(y, i * y.shape[1] + k))
+def _gradient(loss, p, target, k, norm):
+    return loss.gradient(p, target)
 
 
-def _joint_gradient(loss, p, y, i, k, norm):
-    return loss.gradient(p, 1.0 if get(y, i) == k else 0.0, norm)
+def _joint_gradient(loss, p, target, k, norm):
+    return loss.gradient(p, 1.0 if target == k else 0.0, norm)
 
 
 @overload(value_of, strict=False)
-def _(loss: Any, p: Any, y: Any, i: Any, k: Any, norm: Any) -> Any:
+def _(loss: Any, p: Any, target: Any, k: Any, norm: Any) -> Any:
     return _joint_value if loss.cls.joint else _value
 
 
 @overload(gradient_of, strict=False)
-def _(loss: Any, p: Any, y: Any, i: Any, k: Any, norm: Any) -> Any:
+def _(loss: Any, p: Any, target: Any, k: Any, norm: Any) -> Any:
     return _joint_gradient if loss.cls.joint else _gradient
