@@ -22,14 +22,24 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
 
 from .checks import require
 
-__all__ = ["Averaging", "Component", "Loss", "Optimizer", "Penalty", "SampleStep", "Sampler", "Schedule"]
+__all__ = [
+    "Averaging",
+    "BlockOptimizer",
+    "Component",
+    "Loss",
+    "Optimizer",
+    "Penalty",
+    "SampleStep",
+    "Sampler",
+    "Schedule",
+]
 
 
 @dataclass_transform(frozen_default=True)
@@ -80,7 +90,8 @@ class Loss(Component):
     """What one prediction costs. `p` is the raw prediction, `y` the coded target, both scalars.
 
     ``value(p, y)`` is the cost, ``gradient(p, y)`` its derivative in `p` (at a kink, a subgradient), and
-    ``curvature(p, y)`` the second derivative where it exists. Constants in `y` alone are dropped.
+    ``curvature(p, y)`` the second derivative where it exists. Constants in `y` alone are dropped. `value` and
+    `gradient` are enough; the optimizers that use the curvature take it from differences of gradients then.
     """
 
     #: What maps `p` to a prediction: "identity", "log" (mean = exp p) or "logit" (mean = 1/(1 + exp -p)).
@@ -93,12 +104,21 @@ class Loss(Component):
     joint: ClassVar[bool] = False
     #: The supremum of the second derivative in `p`: infinite where there is none.
     max_curvature: ClassVar[float] = math.inf
+    #: Whether the gradient is continuous in `p`: False where there are kinks.
+    smooth: ClassVar[bool] = True
+    #: Whether the curvature is the same number for all `p` and `y`.
+    quadratic: ClassVar[bool] = False
 
     def value(self, p: float, y: float) -> float:
         raise NotImplementedError(f"{type(self).__name__} must define value(p, y)")
 
     def gradient(self, p: float, y: float) -> float:
         raise NotImplementedError(f"{type(self).__name__} must define gradient(p, y)")
+
+    def curvature(self, p: float, y: float) -> float:
+        # The width follows p and p - y, which are all that tells the scale of the problem; 1e-4 with a link.
+        width = 1e-4 * (min(1.0, abs(p) + abs(p - y)) + 1e-30)
+        return (self.gradient(p + width, y) - self.gradient(p - width, y)) / (2.0 * width)
 
     def in_domain(self, y: np.ndarray) -> np.ndarray:
         """Which targets are valid, as a boolean array."""
@@ -186,6 +206,8 @@ class Optimizer(Component):
     numbers in `begun` rather than fields and literals: they have the precision of the data.
     """
 
+    #: Whether it is a `BlockOptimizer`.
+    blockwise: ClassVar[bool] = False
     n_slots: ClassVar[int] = 0
     #: What an update with g = 0 does, which decides the cost of an update on CSR data: "still" (the weight stays; the
     #: slots change as `glide` says), "glides" (`glide` does k such updates at once), "renews" (the weight depends on
@@ -200,7 +222,7 @@ class Optimizer(Component):
     #: Whether the penalty acts before the move instead of after it.
     penalty_first: ClassVar[bool] = False
     #: The first rate where the user gives none: for standardised features.
-    usual_rate: ClassVar[float] = 0.01
+    usual_rate: ClassVar[float | None] = 0.01
     #: Whether it is nothing but ``w -= eta g``.
     plain: ClassVar[bool] = False
     #: Whether the penalty acts with the sum of all steps so far instead of the last one.
@@ -239,6 +261,46 @@ class Optimizer(Component):
     def start(self, w: np.ndarray) -> tuple[Any, ...]:
         """The slots at the start, for given initial weights."""
         return (0.0,) * self.n_slots
+
+
+class BlockOptimizer(Component):
+    """An optimizer that works on blocks of rows and finds its own steps: no rate, no batches, no average of iterates.
+
+    It is plain NumPy around kernels over whole blocks. What it knows is a memory, which `start` makes and which
+    `sksgd.core.state.State` keeps and pickles. The methods change the memory they are given; arrays in it are replaced,
+    never written to, so that a shallow copy of it is a copy.
+
+    - ``start(problem, coef, intercept)``: the memory that has seen no rows and stands at these weights.
+    - ``learn(problem, memory, block)``: see the rows of a block once, in their order, as a part of a stream. How a
+      stream is cut into blocks must not change the result: rows may wait in the memory.
+    - ``improve(problem, memory, block, order, enough)``: one of many passes over the same block, all the rows there
+      are; ``order()`` gives a random order of its rows. It leaves ``memory.objective``, ``memory.excess``, an estimate
+      of how far that is above its minimum, and ``memory.stuck``, whether nothing lowers it any more. ``enough()`` says
+      whether with these the user would be content.
+    - ``weights(problem, memory, dtype)``: coef (K, d) and intercept (K,), rows that wait included. Nothing is changed.
+    """
+
+    blockwise: ClassVar[bool] = True
+    n_slots: ClassVar[int] = 0
+    usual_rate: ClassVar[float | None] = None
+
+    def refusal(self, problem: Any, n_features: int, n_outputs: int) -> str:
+        """Why the problem cannot be solved, with the remedy; empty if it can."""
+        return ""
+
+    def start(self, problem: Any, coef: np.ndarray, intercept: np.ndarray) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define start(problem, coef, intercept)")
+
+    def learn(self, problem: Any, memory: Any, block: Any) -> None:
+        raise NotImplementedError(f"{type(self).__name__} must define learn(problem, memory, block)")
+
+    def improve(
+        self, problem: Any, memory: Any, block: Any, order: Callable[[], np.ndarray], enough: Callable[[], bool]
+    ) -> None:
+        raise NotImplementedError(f"{type(self).__name__} must define improve(problem, memory, block, order, enough)")
+
+    def weights(self, problem: Any, memory: Any, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+        raise NotImplementedError(f"{type(self).__name__} must define weights(problem, memory, dtype)")
 
 
 @dataclasses.dataclass(frozen=True)

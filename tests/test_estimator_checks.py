@@ -9,12 +9,13 @@ CONFIGURATIONS = [
     {},
     {"optimizer": "momentum", "learning_rate": 0.02, "batch_size": "full", "sampling": "sequential"},
     {"optimizer": "adam", "learning_rate": 0.1, "penalty": "l1", "average": True, "early_stopping": True},
+    {"optimizer": "newton"},
 ]
 REASON = "an update takes batch_size rows: a row of weight 2 is one step, two equal rows are two"
 
 
 def expected_failures(estimator):
-    if estimator.batch_size == "full":
+    if estimator.batch_size == "full" or estimator.optimizer == "newton":
         return {}
     return {f"check_sample_weight_equivalence_on_{kind}_data": REASON for kind in ("dense", "sparse")}
 

@@ -12,7 +12,7 @@ from components_plain import AVERAGING_ROWS, SAMPLER_ROWS, SCHEDULE_ROWS
 from sksgd import testing
 from sksgd.averaging import PolyakRuppert
 from sksgd.base import Schedule
-from sksgd.losses import LogLoss, Multinomial, SquaredError
+from sksgd.losses import EpsilonInsensitive, LogLoss, Multinomial, SquaredError
 from sksgd.optimizers import SGD, AdaGrad, Adam, FTRLProximal, Momentum
 from sksgd.penalties import L1, L2, ElasticNet
 from sksgd.sampling import Sequential
@@ -95,6 +95,14 @@ class WrongJoint(Multinomial):
         return math.exp(p - norm) - y + 1e-4
 
 
+class HiddenKink(EpsilonInsensitive):
+    smooth = True
+
+
+class NotQuadratic(LogLoss):
+    quadratic = True
+
+
 class UnknownLink(SquaredError):
     link = "inverse"
 
@@ -108,6 +116,8 @@ class UnknownLink(SquaredError):
         (Raises(), r"value.*1000.* raises OverflowError.*sksgd\.functions"),
         (AcceptsNan(), "in_domain accepts NaN"),
         (WrongJoint(), "gradient of output 0 .* is not the derivative of value"),
+        (HiddenKink(), "the gradient jumps by 1.0 at p=.*: smooth must be False"),
+        (NotQuadratic(), "quadratic=True, but the curvature differs"),
         (UnknownLink(), "link is 'inverse'"),
         (SGD(), "no instance of Loss"),
     ],

@@ -15,7 +15,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from . import loop
+from . import blocks, loop
 from .batches import Block
 from .parameters import ProblemParameters
 from .predict import raw_scores
@@ -102,7 +102,8 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             try:
                 orders = loop.orders(block, self._component("sampling"), state)
                 head = (problem, state, block, orders, progress, one_task, outcome)
-                loop.MeasuredLoop(*head, validation=held_out).run(self.max_iter)
+                kind = blocks.BlockLoop if problem.optimizer.blockwise else loop.MeasuredLoop
+                kind(*head, validation=held_out).run(self.max_iter)
             except KeyboardInterrupt:
                 if not outcome.loss_curve:
                     raise
@@ -132,7 +133,12 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             features = state.within_reach(block.X)
             restore = state.savepoint(features)
             try:
-                finite = loop.one_pass(problem, state, block, loop.orders(block, self._component("sampling"), state))
+                if problem.optimizer.blockwise:
+                    blocks.learn(problem, state, block)
+                    finite = True
+                else:
+                    orders = loop.orders(block, self._component("sampling"), state)
+                    finite = loop.one_pass(problem, state, block, orders)
             except BaseException:
                 restore()
                 raise
@@ -217,7 +223,10 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
         """Whether optimizer and averaging are those of the state, so that its slots and t go on."""
         before = self._problem_
         same_averaging = (self._component("average") is None) == (before.averaging is None)
-        return self._component("optimizer") == before.optimizer and same_averaging
+        # What a block optimizer knows of the rows is in terms of their loss.
+        same_loss = (self._loss(), self.fit_intercept) == (before.loss, before.fit_intercept)
+        same_optimizer = self._component("optimizer") == before.optimizer
+        return same_optimizer and same_averaging and (same_loss or not before.optimizer.blockwise)
 
     def _resume(self, problem: Problem) -> State:
         """The state to go on with; one at the same weights, counting from 0, where optimizer or averaging is new."""
@@ -261,6 +270,7 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             "n_iter_": state.n_passes,
             "t_": state.t,
             "n_samples_seen_": state.n_samples_seen,
+            "optimality_gap_": np.nan if state.memory is None else state.memory.gap,
         }
 
     # ---- reports -----------------------------------------------------------------------------------------------------

@@ -89,9 +89,25 @@ class Loop:
         """The state to leave behind when training diverged."""
         return self.first
 
+    def one_pass(self) -> bool:
+        """Change the state by one pass; whether all was finite."""
+        return one_pass(self.problem, self.state, self.block, self.orders)
+
+    def ended(self) -> str:
+        """Why training is to end after this pass, if it is; else the rate may be lowered."""
+        if not self.progress.stopped:
+            return ""
+        factor = self.problem.schedule.after_stall(self.state.factor)
+        if factor is None:
+            happened = self.held_out_words if self.held_out else "objective fell"
+            return f"the {happened} by no more than tol for {self.progress.patience} passes in a row"
+        self.state.factor = factor
+        self.progress.restart()
+        return ""
+
     def run(self, max_iter: int) -> None:
         """At most `max_iter` passes."""
-        outcome, happened = self.outcome, self.held_out_words if self.held_out else "objective fell"
+        outcome = self.outcome
         for _ in range(max_iter):
             asked_to_stop = self._pass()
             if outcome.diverged:
@@ -99,14 +115,9 @@ class Loop:
             if asked_to_stop:
                 outcome.reason = "a callback asked to stop"
                 break
-            if self.progress.stopped:
-                factor = self.problem.schedule.after_stall(self.state.factor)
-                if factor is None:
-                    patience = self.progress.patience
-                    outcome.reason = f"the {happened} by no more than tol for {patience} passes in a row"
-                    break
-                self.state.factor = factor
-                self.progress.restart()
+            if reason := self.ended():
+                outcome.reason = reason
+                break
         else:
             outcome.reason, outcome.converged = f"max_iter={max_iter} passes done", self.progress.tol is None
         if self.held_out:
@@ -118,7 +129,7 @@ class Loop:
         outcome.passes += 1
         with self.task() as finish:
             try:
-                finite = one_pass(self.problem, state, self.block, self.orders)
+                finite = self.one_pass()
                 measured = self.measure() if finite else None
             except BaseException:
                 state.adopt(self.last)

@@ -11,12 +11,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 
 from ..averaging import AVERAGINGS, resolve_averaging
-from ..base import Averaging, Component, Horizon, Loss, Optimizer, Penalty, Sampler, Schedule
+from ..base import Averaging, BlockOptimizer, Component, Horizon, Loss, Optimizer, Penalty, Sampler, Schedule
 from ..losses import resolve_loss
-from ..optimizers.coordinate import OPTIMIZERS, AdaGrad, resolve_optimizer
+from ..optimizers import BLOCK_OPTIMIZERS, OPTIMIZERS, AdaGrad, resolve_optimizer
 from ..penalties import PENALTIES, resolve_penalty
 from ..sampling import SAMPLERS, resolve_sampler
-from ..schedules import SCHEDULES, Adaptive, resolve_schedule
+from ..schedules import SCHEDULES, Adaptive, Constant, resolve_schedule
 from .problem import Problem
 
 
@@ -66,7 +66,7 @@ class ProblemParameters(NestedParameters):
         "alpha": [Interval(numbers.Real, 0, None, closed="left"), "array-like"],
         "l1_ratio": [Interval(numbers.Real, 0, 1, closed="both")],
         "fit_intercept": ["boolean"],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), Optimizer, None],
+        "optimizer": [StrOptions({*OPTIMIZERS, *BLOCK_OPTIMIZERS}), Optimizer, BlockOptimizer, None],
         "learning_rate": [
             StrOptions(set(SCHEDULES)),
             Interval(numbers.Real, 0, None, closed="neither"),
@@ -107,17 +107,25 @@ class ProblemParameters(NestedParameters):
         resolve: dict[str, Callable[[Any], Any]] = {
             "loss": resolve_loss,
             "penalty": lambda value: resolve_penalty(value, self.l1_ratio),
-            "optimizer": lambda value: self._usual_optimizer() if value is None else resolve_optimizer(value),
+            "optimizer": self._optimizer,
             "learning_rate": self._schedule,
             "sampling": lambda value: resolve_sampler(value, "sampling"),
             "average": resolve_averaging,
         }
         return resolve.get(name, lambda value: value)(getattr(self, name))
 
+    def _optimizer(self, optimizer: Any) -> Optimizer | BlockOptimizer:
+        if optimizer is None:
+            return self._usual_optimizer()
+        block = BLOCK_OPTIMIZERS.get(optimizer)
+        return resolve_optimizer(optimizer) if block is None else block()
+
     def _schedule(self, learning_rate: Any) -> Schedule:
         if learning_rate is not None:
             return resolve_schedule(learning_rate)
         usual = self._component("optimizer").usual_rate
+        if usual is None:
+            return Constant(1.0)
         return Adaptive(usual, factor=10.0, eta_min=usual / 100)
 
     def _problem(self, d: int, updates: int | None, per_pass: int | None) -> Problem:
@@ -125,7 +133,7 @@ class ProblemParameters(NestedParameters):
         loss, alpha = self._loss(), self._alpha(d)
         horizon = Horizon(updates, per_pass, alpha, loss)
         averaging = self._component("average")
-        return Problem(
+        problem = Problem(
             loss=loss,
             penalty=self._component("penalty") if np.any(alpha) else resolve_penalty(None, 0.0),
             alpha=alpha,
@@ -137,6 +145,24 @@ class ProblemParameters(NestedParameters):
             fit_intercept=self.fit_intercept,
             n_jobs=getattr(self, "n_jobs", None),
         )
+        if problem.optimizer.blockwise:
+            self._refuse(problem, d)
+        return problem
+
+    def _refuse(self, problem: Problem, d: int) -> None:
+        """Raise for what a `BlockOptimizer` cannot do, and for parameters that have no meaning with it."""
+        usual = {"learning_rate": (None,), "batch_size": (1,), "sampling": ("reshuffle",), "average": (None, False)}
+        for name, values in usual.items():
+            value = getattr(self, name)
+            if not any(value is allowed or value == allowed for allowed in values):
+                raise InvalidParameterError(
+                    f"The {name!r} parameter has no meaning with {problem.optimizer!r}, which finds its own steps on "
+                    f"blocks of its own. Got {value!r}: leave {name} at {values[0]!r}, or choose another optimizer, "
+                    "such as 'adagrad'."
+                )
+        refusal = problem.optimizer.refusal(problem, d, self._n_outputs)
+        if refusal:
+            raise ValueError(f"{problem.optimizer!r} cannot solve this problem: {refusal}")
 
     def _alpha(self, d: int) -> Any:
         alpha = np.asarray(self.alpha, dtype=np.float64)

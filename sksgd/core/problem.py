@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base import Averaging, Loss, Optimizer, Penalty, SampleStep, Schedule
+from ..base import Averaging, Loss, Penalty, SampleStep, Schedule
 from ..sample_steps import Gradient
 
 
@@ -23,7 +23,8 @@ class Problem:
     loss: Loss
     penalty: Penalty
     alpha: Any
-    optimizer: Optimizer
+    #: `Optimizer` or `BlockOptimizer`.
+    optimizer: Any
     schedule: Schedule
     averaging: Averaging | None
     batch_size: int | None
@@ -46,6 +47,8 @@ class Problem:
     @functools.cached_property
     def plain(self) -> bool:
         """Whether updates are those of `kernels.plain`, if there is one output."""
+        if self.optimizer.blockwise:
+            return False
         simple = self.optimizer.plain and self.batch_size == 1 and not self.clips and not self.loss.joint
         return simple and self.penalty.linear and self.shared and self.bounds is None
 
@@ -83,6 +86,8 @@ class Problem:
     @functools.cached_property
     def idle(self) -> Any:
         """How idle weights catch up on CSR rows; None where every update has to visit all weights."""
+        if self.optimizer.blockwise:
+            return None
         from ..kernels.idle import choose
 
         return choose(self.optimizer, self.penalty, not self.shared, self.averaging is not None, self.bounds)

@@ -46,6 +46,8 @@ class State:
         Whether all predictions of the last pass were finite.
     last_line : ndarray or None
         The table's line of the last update.
+    memory : object or None
+        What a `BlockOptimizer` knows, weights included; `lines` and `bias` then stay 0.
     """
 
     def __init__(self, problem: Problem, n_outputs: int, n_features: int, dtype: Any, seed: int):
@@ -60,6 +62,7 @@ class State:
         self.factor, self.mass, self.step_sum, self.running = 1.0, 0.0, 0.0, 0.0
         self.finite, self.alone = True, n_outputs == 1
         self.last_line: np.ndarray | None = None
+        self.memory: Any = None
         self._read: Any = None
 
     @property
@@ -72,6 +75,9 @@ class State:
 
     def start(self, problem: Problem, coef: np.ndarray, intercept: np.ndarray) -> None:
         """Set the weights to begin with: coef (K, d), intercept (K,)."""
+        if problem.optimizer.blockwise:
+            self.memory = problem.optimizer.start(problem, coef, intercept)
+            return
         if problem.bounds is not None:
             coef = np.clip(coef, *problem.bounds)
         for values, weights in ((self.lines, coef), (self.bias, intercept)):
@@ -85,6 +91,7 @@ class State:
         """A copy that shares nothing."""
         other = copy.copy(self)
         other.lines, other.bias, other.debt = self.lines.copy(), self.bias.copy(), self.debt.copy()
+        other.memory = copy.copy(self.memory)
         return other
 
     def columns(self, outputs: slice) -> State:
@@ -128,6 +135,9 @@ class State:
 
         Under a sparse penalty an average is zero where the last iterate is, which keeps the zeros exact.
         """
+        if self._read is None and self.memory is not None:
+            coef, intercept = problem.optimizer.weights(problem, self.memory, self.lines.dtype)
+            self._read = coef + 0, intercept
         if self._read is None:
             lines = self._now(problem)
             coef = np.ascontiguousarray(lines[-1 if self.averaged else 0]) + 0  # no negative zeros
@@ -210,6 +220,7 @@ class State:
             features = None  # a call ends with all records settled
         saved = copy.copy(self)
         saved.bias, saved.debt, original = self.bias.copy(), self.debt.copy(), self.lines
+        saved.memory = copy.copy(self.memory)
         values = original.copy() if features is None else original[features]
 
         def restore() -> None:

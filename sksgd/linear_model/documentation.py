@@ -16,7 +16,7 @@ PARAMETERS = """penalty : {"l2", "l1", "elasticnet"}, Penalty or None, default="
     fit_intercept : bool, default=True
     optimizer : str, Optimizer or None, default=None
         How weights move: "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "ftrl" or an instance,
-        see `sksgd.optimizers`. None is {optimizer}.
+        see `sksgd.optimizers`. "newton" works on blocks of rows and needs no rate. None is {optimizer}.
     learning_rate : float, str, Schedule, callable or None, default=None
         The rate of update t = 0, 1, ...: a constant, a schedule (see `sksgd.schedules`) or a function of t. None is
         ``Adaptive(eta0, factor=10, eta_min=eta0 / 100)``, good for standardised features: eta0 is 0.003 for "sgd",
@@ -34,7 +34,7 @@ PARAMETERS = """penalty : {"l2", "l1", "elasticnet"}, Penalty or None, default="
         `fit` stops when the monitored quantity fell by no more than `tol` times its best value for `n_iter_no_change`
         passes, and the schedule has no lower rate to try. It is the objective over the training data, or the loss over
         held-out data, measured at the end of a pass with the weights that would be returned. None: all `max_iter`
-        passes.
+        passes. "newton" stops when the objective is estimated to be within `tol` of its minimum, relatively.
     early_stopping : bool, default=False
         Hold out `validation_fraction` of the rows and monitor the loss on them; the weights that were best are kept.
         Also so, without a fraction, when `fit` is given `X_val` and `y_val`.
@@ -62,6 +62,8 @@ ATTRIBUTES = """n_iter_ : int
         The objective after each pass of `fit`.
     validation_curve_ : list of float
         The mean loss on held-out rows after each pass of `fit`; empty without.
+    optimality_gap_ : float
+        The estimated gap of the objective to its minimum, relative as `tol` is; NaN where the optimizer has none.
     stop_reason_ : str
         Why training ended, in words.
     n_features_in_ : int

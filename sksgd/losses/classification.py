@@ -77,7 +77,7 @@ class Multinomial(Loss):
     def gradient(self, p: float, y: float, norm: float) -> float:  # type: ignore[override]
         return exp(p - norm) - y
 
-    def curvature(self, p: float, y: float, norm: float) -> float:
+    def curvature(self, p: float, y: float, norm: float) -> float:  # type: ignore[override]
         return exp(p - norm) * (1.0 - exp(p - norm))
 
     def in_domain(self, y: np.ndarray) -> np.ndarray:
@@ -112,6 +112,7 @@ class Hinge(_Margin):
     (0.75, 1.25)
     """
 
+    smooth: ClassVar[bool] = False
     threshold: float = 1.0
 
     def __post_init__(self) -> None:
@@ -175,6 +176,8 @@ class Perceptron(_Margin):
     >>> Perceptron().value(0.0, 1.0), Perceptron().gradient(0.0, 1.0)
     (0.0, -1.0)
     """
+
+    smooth: ClassVar[bool] = False
 
     def value(self, p: float, y: float) -> float:
         return max(0.0, -p * y)

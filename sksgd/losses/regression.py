@@ -34,6 +34,7 @@ class SquaredError(Loss):
     """
 
     max_curvature: ClassVar[float] = 1.0
+    quadratic: ClassVar[bool] = True
 
     def value(self, p: float, y: float) -> float:
         return 0.5 * (p - y) * (p - y)
@@ -101,6 +102,7 @@ class EpsilonInsensitive(Loss):
     1.5
     """
 
+    smooth: ClassVar[bool] = False
     epsilon: float = 0.1
 
     def __post_init__(self) -> None:
@@ -174,6 +176,7 @@ class Quantile(Loss):
     (1.5, 0.5)
     """
 
+    smooth: ClassVar[bool] = False
     quantile: float = 0.5
 
     def __post_init__(self) -> None:

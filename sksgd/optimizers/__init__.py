@@ -1,5 +1,8 @@
 """Optimizers: how weights move, given gradients."""
 
+from __future__ import annotations
+
+from ..base import BlockOptimizer
 from .coordinate import (
     OPTIMIZERS,
     SGD,
@@ -12,8 +15,10 @@ from .coordinate import (
     RMSProp,
     resolve_optimizer,
 )
+from .newton import Newton
 
 __all__ = [
+    "BLOCK_OPTIMIZERS",
     "OPTIMIZERS",
     "SGD",
     "AdaGrad",
@@ -22,6 +27,9 @@ __all__ = [
     "FTRLProximal",
     "Momentum",
     "Nesterov",
+    "Newton",
     "RMSProp",
     "resolve_optimizer",
 ]
+
+BLOCK_OPTIMIZERS: dict[str, type[BlockOptimizer]] = {"newton": Newton}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -74,12 +75,13 @@ def _check_scalar_loss(loss: Loss, candidates: list[float]) -> None:
         close(loss.gradient(p, y), derivative, f"gradient {at} is not the derivative of value", 1e-6)
         bend = slope(functools.partial(_first, loss.gradient, y), p)
         if has_curvature:
-            close(loss.curvature(p, y), bend, f"curvature {at} is not the derivative of gradient", 1e-6)  # type: ignore[attr-defined]
+            close(loss.curvature(p, y), bend, f"curvature {at} is not the derivative of gradient", 1e-6)
         require(bend <= loss.max_curvature * (1 + 1e-6) + 1e-6, f"the curvature {at}, {bend}, is above max_curvature")
     for y in candidates:
         for p in (-1000.0, 1000.0):
             for hook in (loss.value, loss.gradient):
                 call(hook, p, y, remedy="the functions of sksgd.functions do not raise where those of math do")
+    _check_claims(loss, candidates)
     scores, targets = np.ascontiguousarray(np.array(points).T)
     values, gradients = _compiled_loss(loss, scores, targets[None, :])
     for k, (p, y) in enumerate(points):
@@ -87,6 +89,26 @@ def _check_scalar_loss(loss: Loss, candidates: list[float]) -> None:
     total = math.fsum(loss.value(p, y) for p, y in points)
     size = math.fsum(abs(loss.value(p, y)) for p, y in points)
     close(values, total, "compiled value differs from Python", 1e-10, size)
+
+
+def _check_claims(loss: Loss, candidates: list[float]) -> None:
+    """That there are no kinks where `smooth` says so, and one curvature where `quadratic` does."""
+    grid = np.linspace(-4, 4, 162).tolist()
+    for y in candidates if loss.smooth else []:
+        for left, right in itertools.pairwise(grid):
+            a, b = left, right
+            for _ in range(60):  # towards where the gradient changes most
+                middle = (a + b) / 2
+                change = loss.gradient(middle, y) - loss.gradient(a, y), loss.gradient(b, y) - loss.gradient(middle, y)
+                a, b = (a, middle) if abs(change[0]) > abs(change[1]) else (middle, b)
+            jump = abs(loss.gradient(b, y) - loss.gradient(a, y))
+            require(
+                jump <= 1e-6 * (1 + abs(loss.gradient(a, y))),
+                f"the gradient jumps by {jump} at p={a}, y={y}: smooth must be False",
+            )
+    if loss.quadratic:
+        bends = [loss.curvature(p, y) for y in candidates for p in grid]
+        require(max(bends) - min(bends) <= 1e-9 * max(bends), "quadratic=True, but the curvature differs")
 
 
 def _first(hook: Callable[[float, float], float], y: float, p: float) -> float:

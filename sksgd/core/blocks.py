@@ -1,0 +1,84 @@
+"""Training by optimizers that work on blocks of rows: a pass, and the loop over passes with its estimate of the gap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .batches import Block
+from .descent import constants
+from .loop import Loop
+from .problem import Problem
+from .state import State
+from .sweeps import Rows
+
+#: Estimates of the gap are trusted up to this factor.
+SAFETY = 5.0
+
+
+def learn(problem: Problem, state: State, block: Block) -> None:
+    """See the rows of a block of a stream once, in their order."""
+    if len(block):
+        problem.optimizer.learn(problem, state.memory, block)
+        _count(state, block)
+
+
+def _count(state: State, block: Block) -> None:
+    state.touch()
+    state.t = state.memory.steps
+    state.n_passes += 1
+    state.n_samples_seen += len(block)
+
+
+class BlockLoop(Loop):
+    """Passes until the objective is within `tol` of its minimum, by the optimizer's own estimate, or cannot be lowered.
+
+    The gap is relative to the objective or, where that is near 0 or negative, to what is gained over the best model
+    without features. With held-out data, training also stops when the loss on them does not fall any more.
+    """
+
+    def __init__(self, *head: Any, validation: Block | None):
+        super().__init__(*head)
+        self.validation, self.held_out = validation, validation is not None
+        block, K = self.block, self.state.n_outputs
+        intercept = np.zeros(K)
+        if self.problem.fit_intercept:
+            rows = Rows(None, block.y, block.weight)
+            rows = rows if block.present is None else rows.take(block.present)
+            intercept = constants(self.problem.loss, rows.y, rows.weight, K)
+        #: The objective of the best model without features.
+        self.constant = self.problem.mean_loss(block.featureless, np.empty((K, 0), block.X.dtype), intercept)
+
+    def one_pass(self) -> bool:
+        memory, order = self.state.memory, lambda: next(self.orders)[0]
+        self.problem.optimizer.improve(self.problem, memory, self.block, order, self.enough)
+        _count(self.state, self.block)
+        memory.gap = max(memory.excess, 0.0) / self.scale(memory.objective)
+        return bool(np.isfinite(memory.objective))
+
+    def enough(self) -> bool:
+        """Whether the gap is within `tol`."""
+        tol, memory = self.progress.tol, self.state.memory
+        return tol is not None and SAFETY * memory.excess <= tol * self.scale(memory.objective)
+
+    def scale(self, objective: float) -> float:
+        """What the gap is relative to."""
+        gained = max(self.constant - objective, 1e-9 * abs(objective), 1e-300)
+        return max(objective, (1e-6 if objective > 0 else 1.0) * gained)
+
+    def measure(self) -> tuple[float, float] | None:
+        objective = self.state.memory.objective
+        if self.validation is None:
+            return objective, objective
+        return objective, self.problem.mean_loss(self.validation, *self.state.weights(self.problem))
+
+    def fall_back(self) -> State:
+        return self.best
+
+    def ended(self) -> str:
+        if self.enough():
+            return "the objective is within tol of its minimum, by the estimate in optimality_gap_"
+        if self.progress.tol is not None and self.state.memory.stuck:
+            return "no step lowers the objective any further in floating-point numbers"
+        return super().ended() if self.held_out else ""

@@ -1,0 +1,175 @@
+"""Damped Newton steps on rows in memory: losses and derivatives along a line, step lengths, the constant model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..base import Loss
+from .quadratic import gram_of, solve, spread
+
+
+class Margins:
+    """The losses of some rows as functions of their scores (n, K).
+
+    Parameters
+    ----------
+    loss : Loss
+    y : ndarray of shape (n, K), or (n, 1) where the loss is joint
+    weight : ndarray of shape (n,) or None
+    n_outputs : int
+        K.
+
+    Attributes
+    ----------
+    n_systems : int
+        Sets of unknowns that do not depend on each other: 1 where the loss is joint, else K.
+    """
+
+    def __init__(self, loss: Loss, y: np.ndarray, weight: np.ndarray | None, n_outputs: int):
+        self.loss, self.y = loss, np.ascontiguousarray(y)
+        self.weight: Any = 1.0 if weight is None else weight
+        self.n_systems = 1 if loss.joint else n_outputs
+
+    def take(self, part: slice) -> Margins:
+        """Those of some of the rows."""
+        weight = self.weight[part] if isinstance(self.weight, np.ndarray) else None
+        return Margins(self.loss, self.y[part], weight, self.n_systems)
+
+    @property
+    def mass(self) -> float:
+        """The sum of the row weights."""
+        return float(np.sum(self.weight) if isinstance(self.weight, np.ndarray) else len(self.y))
+
+    def _within(self, scores: np.ndarray) -> np.ndarray:
+        """Scores, where they are logarithms of means not so far out that sums of squares overflow."""
+        return np.clip(scores, -300.0, 300.0) if self.loss.link == "log" else scores
+
+    def total(self, scores: np.ndarray) -> np.ndarray:
+        """The sum of the losses of each system."""
+        from ..kernels.derivatives import losses
+
+        totals = np.empty(self.n_systems)
+        losses(self.loss, self._within(scores), self.y, self.weight, totals)
+        return totals
+
+    def derivatives(self, scores: np.ndarray, lift: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The totals, and the gradients and curvatures of all rows; see `sksgd.kernels.derivatives.bend_of`."""
+        from ..kernels.derivatives import derivatives
+
+        totals, slopes, bends = np.empty(self.n_systems), np.empty_like(scores), np.empty_like(scores)
+        identity = self.loss.link == "identity"
+        derivatives(self.loss, self._within(scores), self.y, self.weight, lift, identity, totals, slopes, bends)
+        if self.loss.joint and lift:
+            # Some of 1/K in every share, so that no class that is thought impossible has curvature 0.
+            bends += 0.1 * lift * (bends.mean(axis=1, keepdims=True) - bends)
+        return totals, slopes, bends
+
+
+def search(value: Callable[[np.ndarray], np.ndarray], before: np.ndarray, fall: np.ndarray) -> np.ndarray:
+    """The step length of every system: halved until the value falls by a quarter of what the slope `fall` promises.
+
+    Doubled, where even the whole step falls by more than a quadratic would, for as long as that lowers it. 0 where
+    nothing does.
+    """
+    t, noise = np.ones_like(before), 1e-15 * np.abs(before)
+    with np.errstate(over="ignore", invalid="ignore"):
+        now = value(t)
+        while (bad := (t > 0) & ~(now <= before - 0.25 * t * fall + noise)).any():
+            t[bad] *= 0.5
+            t[t < 1e-12] = 0.0
+            now = value(t)
+        long = (t == 1) & (before - now > 0.6 * fall) & (now < before - noise)
+        while long.any():
+            further = value(np.where(long, 2 * t, t))
+            long &= further < now - noise
+            t[long] *= 2
+            now = np.where(long, further, now)
+    return t
+
+
+class Past:
+    """A quadratic stand-in for the losses of rows that are gone, about the weights `u` (K, width), and a weak prior.
+
+    Parameters
+    ----------
+    grams : ndarray of shape (S or 1, M, M)
+        Its matrices; 0.0 if there is nothing yet.
+    slope : ndarray of shape (S, M)
+        Its gradient at `u`.
+    prior : float
+        Times half the squared distance from `origin`.
+    """
+
+    def __init__(self, grams: Any, slope: Any, prior: float, origin: Any):
+        self.grams, self.slope, self.prior, self.origin = grams, slope, prior, origin
+
+
+def descend(
+    margins: Margins,
+    Z: np.ndarray,
+    u: np.ndarray,
+    past: Past,
+    diagonal: np.ndarray,
+    lift: float = 1.0,
+    rounds: int = 1,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lower the loss of rows `Z` (n, width) + their past + the penalty by Newton steps; `diagonal` is that of L2.
+
+    Returns the weights, and the matrices and the gradient (without prior and penalty) of the last quadratic model, of
+    which these rows are now a part.
+    """
+    shape = (margins.n_systems, -1)
+    gram, scores = gram_of(margins.loss), Z @ u.T
+    ridge = spread(diagonal, u.reshape(shape))
+    grams, slope = past.grams, past.slope
+    for left in range(rounds - 1, -1, -1):
+        totals, slopes, bends = margins.derivatives(scores, lift)
+        grams = past.grams + gram(Z, bends)
+        slope = past.slope + (slopes.T @ Z).reshape(shape)
+        w = u.reshape(shape)
+        right = slope + ridge * w + past.prior * (w - past.origin)
+        s = -solve(grams, ridge + past.prior, right)
+        fall, line = -(right * s).sum(axis=1), _Line(margins, scores, Z @ s.reshape(u.shape).T, w, s, past, ridge)
+        t = search(line, line(np.zeros(len(w))), fall)
+        u = u + (t[:, None] * s).reshape(u.shape)
+        if left:
+            scores = Z @ u.T
+            past = Past(past.grams, past.slope + t[:, None] * _apply(past.grams, s), past.prior, past.origin)
+            if (fall <= 1e-9 * np.abs(totals)).all():
+                break
+    return u, grams, slope + t[:, None] * _apply(grams, s)
+
+
+class _Line:
+    """What `descend` lowers, as a function of the step lengths."""
+
+    def __init__(self, margins: Margins, scores: Any, moves: Any, w: Any, s: Any, past: Past, ridge: Any):
+        self.margins, self.scores, self.moves, self.w, self.s = margins, scores, moves, w, s
+        self.past, self.ridge = past, ridge
+        self.first, self.second = past.slope * s, 0.5 * s * _apply(past.grams, s)
+
+    def __call__(self, t: np.ndarray) -> np.ndarray:
+        r = t[:, None]
+        at = self.w + r * self.s
+        own = 0.5 * (self.ridge * at * at + self.past.prior * (at - self.past.origin) ** 2)
+        of_past = r * self.first + r * r * self.second
+        return self.margins.total(self.scores + t * self.moves) + (of_past + own).sum(axis=1)
+
+
+def _apply(grams: Any, s: np.ndarray) -> np.ndarray:
+    """gram @ s for every system."""
+    return np.zeros_like(s) if isinstance(grams, float) else np.matmul(grams, s[:, :, None])[:, :, 0]
+
+
+def constants(loss: Loss, y: np.ndarray, weight: np.ndarray | None, n_outputs: int) -> np.ndarray:
+    """The intercepts (K,) of the best model without features, over at most some 1000 of these rows."""
+    part = slice(None, None, max(1, len(y) // 1000))
+    margins = Margins(loss, y[part], None if weight is None else weight[part], n_outputs)
+    # Where scores are logarithms, they must not run away from rows of one class.
+    prior = 0.0 if loss.link == "identity" else 1e-4 * margins.mass
+    past = Past(0.0, np.zeros((margins.n_systems, n_outputs // margins.n_systems)), prior, 0.0)
+    ones, rounds = np.ones((len(margins.y), 1)), 2 if loss.quadratic else 50
+    return descend(margins, ones, np.zeros((n_outputs, 1)), past, np.zeros(1), rounds=rounds)[0][:, 0]

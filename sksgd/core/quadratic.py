@@ -1,0 +1,151 @@
+"""Quadratic models of a sum of losses over dense rows: coordinates, Gram matrices, and a solver that never fails.
+
+Everything here is invisible in results. The objective is that of the raw features; only the arithmetic is done on
+features of mean near 0 and size near 1. A system is a set of unknowns that belong together: those of one output, or,
+where the loss is joint, those of all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg import lapack
+
+from ..base import Loss
+
+#: Relative to the diagonal, what is added to it: the solution is good to 1e-8 up to a condition of some 1e5, and the
+#: objective at it to 1e-13 for any.
+JITTER = 1e-13
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Coordinates:
+    """Features less `mean`, over `scale`, and one that is always 1 if there is an intercept; weights to match.
+
+    Parameters
+    ----------
+    mean, scale : ndarray of shape (d,)
+    intercept : bool
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    intercept: bool
+
+    @classmethod
+    def of(cls, X: Any, intercept: bool) -> Coordinates:
+        """Those of these rows: any rows will do, their mean and size have no influence but on rounding."""
+        X = dense(X).astype(np.float64)
+        mean = X.mean(axis=0) if intercept else np.zeros(X.shape[1])
+        mean[~np.isfinite(mean)] = 0.0
+        size = np.abs(X - mean).max(axis=0)
+        size[~((size > 0) & np.isfinite(size))] = 1.0
+        scale = size * np.sqrt(np.mean(((X - mean) / size) ** 2, axis=0))
+        scale[scale == 0] = 1.0
+        return cls(mean, np.clip(scale, 1e-150, 1e150), intercept)
+
+    @property
+    def width(self) -> int:
+        """The number of unknowns of one output."""
+        return len(self.mean) + self.intercept
+
+    def rows(self, X: Any) -> np.ndarray:
+        """Rows in these coordinates, of shape (n, width)."""
+        Z, d = np.empty((X.shape[0], self.width)), len(self.mean)
+        np.subtract(dense(X), self.mean, out=Z[:, :d])
+        Z[:, :d] *= 1 / self.scale
+        Z[:, d:] = 1.0
+        return Z
+
+    def inwards(self, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+        """Weights (K, width) in these coordinates for raw ones."""
+        u = np.asarray(coef, dtype=np.float64) * self.scale
+        return np.column_stack([u, intercept + coef @ self.mean]) if self.intercept else u
+
+    def outwards(self, u: np.ndarray, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Raw coef (K, d) in this type, and the intercepts that suit the rounded coef."""
+        largest = np.finfo(dtype).max
+        coef = np.clip(u[:, : len(self.mean)] / self.scale, -largest, largest).astype(dtype)
+        return coef, u[:, -1] - coef.astype(np.float64) @ self.mean if self.intercept else np.zeros(len(u))
+
+    def penalty(self, l2: Any) -> np.ndarray:
+        """The strength of L2, (width,), for one number or (d,) in raw coordinates; none for the intercept."""
+        strength = np.zeros(self.width)
+        strength[: len(self.mean)] = l2 / self.scale**2
+        return strength
+
+
+def dense(X: Any) -> np.ndarray:
+    """Some rows as an array."""
+    return X.toarray() if sp.issparse(X) else X
+
+
+#: From rows Z (n, width) and bends (n, K), which hold row weights, the matrix of every system.
+Gram = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def separate_grams(Z: np.ndarray, bends: np.ndarray) -> np.ndarray:
+    """Sum of bend z z' for each output, (K, width, width)."""
+    grams = np.empty((bends.shape[1], Z.shape[1], Z.shape[1]))
+    for k, bend in enumerate(bends.T):
+        half = Z * np.sqrt(bend)[:, None]
+        np.matmul(half.T, half, out=grams[k])  # the product of a matrix with itself takes half the time of another
+    return grams
+
+
+def shared_gram(Z: np.ndarray, bends: np.ndarray) -> np.ndarray:
+    """The same where all outputs have equal bends, once for all: (1, width, width)."""
+    return separate_grams(Z, bends[:, :1])
+
+
+def joint_gram(Z: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Sum of weight (diag(s) - s s') (x) z z' for the shares s of the outputs: (1, K width, K width).
+
+    `shares` are weight times s, so that they sum up to the weight.
+    """
+    (n, D), K = Z.shape, shares.shape[1]
+    root = np.sqrt(shares.sum(axis=1, keepdims=True))
+    half = ((shares / np.where(root > 0, root, 1.0))[:, :, None] * Z[:, None, :]).reshape(n, K * D)
+    gram = half.T @ half
+    np.negative(gram, out=gram)
+    for k, block in enumerate(separate_grams(Z, shares)):
+        gram[k * D : (k + 1) * D, k * D : (k + 1) * D] += block
+    return gram[None]
+
+
+def gram_of(loss: Loss) -> Gram:
+    """The one that suits a loss."""
+    if loss.joint:
+        return joint_gram
+    return shared_gram if loss.quadratic else separate_grams
+
+
+def spread(diagonal: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """What (width,) says of one output, for all unknowns of a system with this gradient (S, M)."""
+    return np.tile(diagonal, slope.shape[1] // len(diagonal))
+
+
+def solve(grams: np.ndarray, diagonal: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(gram + diag(diagonal))^-1 right for every system; `right` is (S, M), grams (S, M, M) or (1, M, M) for all.
+
+    By Cholesky after scaling the diagonal to 1, plus a `JITTER` that grows until the factor exists; 0 if none does,
+    which takes a matrix that is not finite.
+    """
+    solution = np.zeros_like(right)
+    parts = [slice(None)] if len(grams) == 1 else [slice(s, s + 1) for s in range(len(grams))]
+    for gram, part in zip(grams, parts, strict=True):
+        total = np.diagonal(gram) + diagonal
+        total = np.sqrt(np.where(total > 0, total, 1.0))
+        scaled = gram / total / total[:, None]
+        plain = np.diagonal(scaled) + diagonal / total**2
+        for jitter in JITTER * 100.0 ** np.arange(8):
+            np.fill_diagonal(scaled, plain + jitter)
+            factor, info = lapack.dpotrf(scaled.T, lower=1)
+            if info == 0 and np.isfinite(factor[-1, -1]):
+                solution[part] = lapack.dpotrs(factor, (right[part] / total).T, lower=1)[0].T / total
+                break
+    return solution

@@ -1,0 +1,96 @@
+"""Rows in memory, and passes over all of them in coordinates, some at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..base import Loss
+from .descent import Margins
+from .quadratic import Coordinates, dense, gram_of
+
+#: Numbers that are worked on at a time, which stay in the second cache; numbers that are kept for the next pass.
+PIECE, KEPT = 1 << 17, 1 << 22
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows with coded targets, and weights or None."""
+
+    X: Any
+    y: np.ndarray
+    weight: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, rows: Any) -> Rows:
+        """Some of the rows."""
+        X, weight = (None if values is None else values[rows] for values in (self.X, self.weight))
+        return Rows(X, self.y[rows], weight)
+
+    @classmethod
+    def join(cls, parts: tuple[Rows, ...]) -> Rows:
+        """All rows of these parts, in arrays."""
+        weights = [np.ones(len(part)) if part.weight is None else part.weight for part in parts]
+        weight = None if all(part.weight is None for part in parts) else np.concatenate(weights)
+        X, y = ([getattr(part, name) for part in parts] for name in ("X", "y"))
+        return cls(np.concatenate([dense(x) for x in X]), np.concatenate(y), weight)
+
+
+class Sweep:
+    """The rows of a block in coordinates.
+
+    Attributes
+    ----------
+    margins : Margins
+        The losses of the rows present.
+    scores : ndarray of shape (n, K)
+        Where `measure` looked last.
+    """
+
+    def __init__(self, loss: Loss, coordinates: Coordinates, rows: Rows, present: np.ndarray | None, n_outputs: int):
+        self.coordinates, self.X, self.present, self.K = coordinates, rows.X, present, n_outputs
+        used = rows if present is None else Rows(None, rows.y, rows.weight).take(present)
+        self.margins, self.n = Margins(loss, used.y, used.weight, n_outputs), len(used)
+        self.scores = np.empty((self.n, n_outputs))
+        self.size = max(256, PIECE // (coordinates.width * (n_outputs if loss.joint else 1)))
+        # Squared errors are done after one sweep.
+        self._keep = not loss.quadratic and self.n * coordinates.width <= KEPT
+        self._kept: list[np.ndarray] = []
+
+    def pieces(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Places of rows among those present, with the rows (m, width)."""
+        for i, first in enumerate(range(0, self.n, self.size)):
+            part = slice(first, min(first + self.size, self.n))
+            if i < len(self._kept):
+                yield part, self._kept[i]
+                continue
+            Z = self.coordinates.rows(self.X[part if self.present is None else self.present[part]])
+            if self._keep:
+                self._kept.append(Z)
+            yield part, Z
+
+    def along(self, step: np.ndarray) -> np.ndarray:
+        """What a step (K, width) adds to the scores."""
+        moves = np.empty_like(self.scores)
+        for part, Z in self.pieces():
+            np.matmul(Z, step.T, out=moves[part])
+        return moves
+
+    def measure(self, u: np.ndarray, lift: float = 0.0, grams: bool = True) -> tuple[np.ndarray, np.ndarray, Any]:
+        """Totals (S,), gradient (S, M) and, if wanted, matrices of the losses at the weights `u` (K, width)."""
+        gram = gram_of(self.margins.loss)
+        totals, slope = np.zeros(self.margins.n_systems), np.zeros(u.shape)
+        matrices: Any = 0.0
+        for part, Z in self.pieces():
+            np.matmul(Z, u.T, out=self.scores[part])
+            values, slopes, bends = self.margins.take(part).derivatives(self.scores[part], lift)
+            totals += values
+            slope += slopes.T @ Z
+            if grams:
+                matrices = matrices + gram(Z, bends)
+        return totals, slope.reshape(len(totals), -1), matrices
