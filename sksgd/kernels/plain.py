@@ -50,10 +50,9 @@ def plain_rows(
     """Update with each of the rows ``order[first:last]`` by itself.
 
     `averaged` and `tally` are None or 1: whether there is an average, and whether to add up the running objective.
-    The components come one by one, because a call costs 5 microseconds so, and 14 with a tuple of them.
-
-    Returns the position of the first prediction that was not finite, else `last`; the number of rows passed over; and
-    the sum over rows of the loss, and of the penalty of the weights that the update before had visited.
+    The components come one by one, because a call costs 5 microseconds so, and 14 with a tuple of them. Returns the
+    position of the first prediction that was not finite, else `last`; the number of rows passed over; and the sum over
+    rows of the loss, and of the penalty of the weights that the update before had visited.
     """
     alpha, limit, intercept, carry_on = rules
     rows, work = borrowed(rows), borrowed(work)
@@ -76,12 +75,8 @@ def plain_rows(
                 break
         target = get(y, get(order, i))
         if tally is not None:
-            put(margins, waiting, p)
-            put(margins, waiting + GROUP, target)
-            waiting += 1
-            cost += pen.cost(squares * scale * scale, sizes * scale, alpha)
-            if waiting == GROUP:
-                cost, waiting = cost + sum_losses(loss, margins, GROUP), 0
+            waiting, lost = note(loss, margins, waiting, p, target)
+            cost += lost + pen.cost(squares * scale * scale, sizes * scale, alpha)
         ahead = look_ahead(rows, y, w, C, order, i, last)
         later = span(rows, get(order, min(i + reach, end)))
         square = norm(rows, now) if sample_step.needs_square else 0.0
@@ -115,12 +110,7 @@ def plain_rows(
             p = product * scale + b
         if averaged is not None:
             mean += rho * (b - mean)
-            if rho < 1.0:
-                keep *= 1.0 - rho
-                mass += rho * scale / keep
-            elif started == 1.0:
-                forget(rows, w, C, d)
-                mass, keep, started = 0.0, 1.0, 0.0
+            mass, keep, started = go_on(rows, w, C, d, rho, scale, mass, keep, started)
         now, coming = coming if reach == 2 else later, later
     bias[0, 0] = b
     if averaged is not None:
@@ -131,9 +121,7 @@ def plain_rows(
         debt[SQUARES] = squares
     if pen.counts_sizes:
         debt[SIZES] = sizes
-    if tally is not None:
-        cost += sum_losses(loss, margins, waiting)
-    return stop, passed, cost
+    return stop, passed, cost + (sum_losses(loss, margins, waiting) if tally is not None else 0.0)
 
 
 def touch(
@@ -268,10 +256,26 @@ def pay(rows, w, C, d, scale, mass, keep, started, averaged):
 
 
 @helper
-def forget(rows, w, C, d):
-    """Clear the average entries."""
-    for j in range(d):
-        put(w, place(rows, j, C - 1, d, C), 0.0)
+def go_on(rows, w, C, d, rho, scale, mass, keep, started):
+    """Mass, keep and whether an average has started, after an update; one that starts anew is cleared."""
+    if rho < 1.0:
+        keep *= 1.0 - rho
+        mass += rho * scale / keep
+    elif started == 1.0:
+        for j in range(d):
+            put(w, place(rows, j, C - 1, d, C), 0.0)
+        mass, keep, started = 0.0, 1.0, 0.0
+    return mass, keep, started
+
+
+@helper
+def note(loss, margins, waiting, p, target):
+    """Add to the predictions that wait for their loss: how many there are then, and the losses of those that went."""
+    put(margins, waiting, p)
+    put(margins, waiting + GROUP, target)
+    if waiting + 1 < GROUP:
+        return waiting + 1, 0.0
+    return 0, sum_losses(loss, margins, GROUP)
 
 
 @njit(**REORDER)
