@@ -276,8 +276,10 @@ class BlockOptimizer(Component):
     - ``improve(problem, memory, block, order, enough)``: one of many passes over the same block, all the rows there
       are; ``order()`` gives a random order of its rows. It leaves ``memory.objective``, ``memory.excess``, an estimate
       of how far that is above its minimum, and ``memory.stuck``, whether nothing lowers it any more. ``enough()`` says
-      whether with these the user would be content.
+      whether with these the user would be content. An objective that is not finite ends training.
     - ``weights(problem, memory, dtype)``: coef (K, d) and intercept (K,), rows that wait included. Nothing is changed.
+    - A memory also has ``steps``, the number of steps so far, which is `t_`; ``finite``, whether all that it learned
+      is; and ``gap``, the relative gap, which a fit sets and `learn` may set.
     """
 
     blockwise: ClassVar[bool] = True

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from sksgd import LinearRegressor, LogisticClassifier
+from sksgd.base import Sampler
 from sksgd.optimizers.coordinate import Momentum
 from sksgd.schedules import Adaptive, Cosine, InverseScaling
 
@@ -259,3 +260,25 @@ def test_random_state_decides_the_order():
     assert_same(first, LinearRegressor(random_state=0, **params).fit(X, Y))
     assert_same(first, LinearRegressor(random_state=np.random.RandomState(0), **params).fit(X, Y))
     assert (first.coef_ != LinearRegressor(random_state=1, **params).fit(X, Y).coef_).any()
+
+
+class Backwards(Sampler):
+    def order(self, n, seed, number, norms=None):
+        return np.arange(n, dtype=np.int32)[::-1], None
+
+
+class BackwardsCopied(Backwards):
+    def order(self, n, seed, number, norms=None):
+        return np.ascontiguousarray(super().order(n, seed, number, norms)[0]), None
+
+
+def test_a_view_with_strides_is_read_as_what_it_shows():
+    params = {"optimizer": "sgd", "max_iter": 3, "tol": None}
+    for rows in (X, sp.csr_array(X)):
+        view, copy = (
+            LinearRegressor(sampling=sampling, **params).fit(rows, Y) for sampling in (Backwards(), BackwardsCopied())
+        )
+        assert_same(view, copy)
+    alphas = np.logspace(-4, 1, 2 * X.shape[1])[::-2]
+    view, copy = (LinearRegressor(alpha=alpha, **params, random_state=0).fit(X, Y) for alpha in (alphas, alphas.copy()))
+    assert_same(view, copy)

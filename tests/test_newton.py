@@ -21,10 +21,11 @@ from test_callbacks import Recorder
 
 from sksgd import LinearRegressor, LogisticClassifier
 from sksgd.base import Loss
+from sksgd.core.descent import constants
 from sksgd.core.quadratic import joint_gram, separate_grams, solve
 from sksgd.kernels.derivatives import derivatives
-from sksgd.losses import EpsilonInsensitive, Huber, LogLoss, Multinomial, Poisson, Tweedie
-from sksgd.penalties import ElasticNet
+from sksgd.losses import EpsilonInsensitive, Huber, LogLoss, Multinomial, Poisson, SquaredError, Tweedie
+from sksgd.penalties import L2, ElasticNet
 
 rng = np.random.default_rng(0)
 N = 3000
@@ -540,3 +541,36 @@ def test_three_classes_of_strings():
     assert set(model.predict(X)) <= {"a", "b", "c"}
     np.testing.assert_allclose(model.intercept_.sum(), 0.0, atol=1e-9)  # no drift where the loss sees none
     assert classifier().fit(X, TWO).score(X, TWO) > 0.9
+
+
+def test_constants_are_those_of_the_weighted_rows():
+    y, weight = np.arange(4000.0).reshape(-1, 1), np.where(np.arange(4000) < 2000, 1e-3, 1.0)
+    found = constants(SquaredError(), y, weight, 1)
+    expected = np.average(y[:, 0], weights=weight)
+    assert abs(found[0] - expected) < 5  # of some of the rows
+
+
+def test_what_leaves_the_floating_point_numbers_in_partial_fit_changes_nothing():
+    model = LinearRegressor(optimizer="newton", alpha=0.0).partial_fit(X, Y)
+    before = model.coef_.copy()
+    with pytest.warns(ConvergenceWarning, match="Scale the features"):
+        model.partial_fit(X, Y / np.abs(Y).max() * 1e308)
+    np.testing.assert_array_equal(model.coef_, before)
+    assert model.stop_reason_.startswith("diverged")
+
+
+class TwiceL2(L2):
+    def value(self, w, alpha):
+        return alpha * w * w
+
+    def prox(self, w, step, alpha):
+        return w / (1.0 + 2.0 * alpha * step)
+
+    def amount(self, step, alpha):
+        return 1.0 / (1.0 + 2.0 * alpha * step)
+
+
+def test_the_strength_of_a_penalty_is_that_of_its_value():
+    twice = LinearRegressor(optimizer="newton", penalty=TwiceL2(), alpha=1.0).fit(X, Y)
+    once = LinearRegressor(optimizer="newton", alpha=2.0).fit(X, Y)
+    assert_same(twice, once, rtol=1e-10)

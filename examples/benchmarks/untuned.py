@@ -288,6 +288,8 @@ def compare(case, alpha, repeat):
                     break
                 if took > 5:
                     break
+        if not found:  # none gets there
+            continue
         name, (_, make, tol) = min(found.items(), key=lambda item: item[1][0])
         mine = model(case, alpha=alpha, tol=target)
         mine.fit(case.X, case.y)  # compiles

@@ -105,7 +105,8 @@ class Block:
 
     def visit(self, order: np.ndarray, factor: np.ndarray | None) -> tuple[np.ndarray, Any]:
         """Row numbers and row weights (1.0 if there are none) for positions among the rows present."""
-        rows = order if self.present is None else self.present[order]
+        # The kernels count on it, and a sampler of somebody's own may return a view with gaps.
+        rows = np.ascontiguousarray(order) if self.present is None else self.present[order]
         weight: Any = 1.0 if self.weight is None else self.weight[rows]
         return rows, weight if factor is None else np.ascontiguousarray(weight * factor)
 

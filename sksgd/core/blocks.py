@@ -17,11 +17,14 @@ from .sweeps import Rows
 SAFETY = 5.0
 
 
-def learn(problem: Problem, state: State, block: Block) -> None:
-    """See the rows of a block of a stream once, in their order."""
-    if len(block):
+def learn(problem: Problem, state: State, block: Block) -> bool:
+    """See the rows of a block of a stream once, in their order; whether all numbers stayed finite."""
+    if not len(block):
+        return True
+    with np.errstate(all="ignore"):  # what overflows is told of once
         problem.optimizer.learn(problem, state.memory, block)
-        _count(state, block)
+    _count(state, block)
+    return state.memory.finite
 
 
 def _count(state: State, block: Block) -> None:
@@ -52,7 +55,8 @@ class BlockLoop(Loop):
 
     def one_pass(self) -> bool:
         memory, order = self.state.memory, lambda: next(self.orders)[0]
-        self.problem.optimizer.improve(self.problem, memory, self.block, order, self.enough)
+        with np.errstate(all="ignore"):
+            self.problem.optimizer.improve(self.problem, memory, self.block, order, self.enough)
         _count(self.state, self.block)
         memory.gap = max(memory.excess, 0.0) / self.scale(memory.objective)
         return bool(np.isfinite(memory.objective))

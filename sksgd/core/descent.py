@@ -30,7 +30,7 @@ class Margins:
 
     def __init__(self, loss: Loss, y: np.ndarray, weight: np.ndarray | None, n_outputs: int):
         self.loss, self.y = loss, np.ascontiguousarray(y)
-        self.weight: Any = 1.0 if weight is None else weight
+        self.weight: Any = 1.0 if weight is None else np.ascontiguousarray(weight)
         self.n_systems = 1 if loss.joint else n_outputs
 
     def take(self, part: slice) -> Margins:

@@ -134,8 +134,7 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             restore = state.savepoint(features)
             try:
                 if problem.optimizer.blockwise:
-                    blocks.learn(problem, state, block)
-                    finite = True
+                    finite = blocks.learn(problem, state, block)
                 else:
                     orders = loop.orders(block, self._component("sampling"), state)
                     finite = loop.one_pass(problem, state, block, orders)
@@ -286,6 +285,11 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
         print(line)
 
     def _divergence(self, where: str) -> str:
+        if self._component("optimizer").blockwise:
+            return (
+                f"Training left the range of floating-point numbers in {where}. Scale the features (for example with "
+                "StandardScaler) or the targets."
+            )
         rate = self.learning_rate if self.learning_rate is not None else self._component("learning_rate")
         return (
             f"Training diverged with learning_rate={rate!r} in {where}. Lower the learning rate, scale the features "

@@ -165,7 +165,7 @@ class ProblemParameters(NestedParameters):
             raise ValueError(f"{problem.optimizer!r} cannot solve this problem: {refusal}")
 
     def _alpha(self, d: int) -> Any:
-        alpha = np.asarray(self.alpha, dtype=np.float64)
+        alpha = np.array(self.alpha, dtype=np.float64, order="C")
         if alpha.ndim and alpha.shape != (d,):
             raise InvalidParameterError(
                 f"The 'alpha' parameter must be a number or an array of shape (n_features,) = ({d},). "

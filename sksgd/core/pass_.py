@@ -13,9 +13,9 @@ from .batches import Block
 from .problem import Problem
 from .state import State
 
-# A call of a kernel gets at most so many updates, whose table then stays in the second cache, and so many stored values
-# (some 50 ms), for it cannot be interrupted.
-MAX_UPDATES, MAX_VALUES = 1 << 13, 1 << 25
+# A kernel call cannot be interrupted: it gets at most so many updates, and so many stored values (some 50 ms). On dense
+# rows it gets fewer, so that their table stays in the second cache; on CSR rows some calls end by visiting all weights.
+MAX_UPDATES, MAX_DENSE_UPDATES, MAX_VALUES = 1 << 16, 1 << 13, 1 << 25
 
 
 def run(problem: Problem, state: State, block: Block, order: np.ndarray, factor: np.ndarray | None) -> bool:
@@ -48,7 +48,8 @@ class _Call:
         self.problem, self.state, self.size, self.n = problem, state, size, len(order)
         self.rows, self.work = block.rows, Work(block.y, order, weight)
         self.sparse, self.width = sp.issparse(block.X), block.width
-        self.chunk = max(1, min(MAX_UPDATES, int(MAX_VALUES / (size * block.width * state.n_outputs)))) * size
+        most = MAX_UPDATES if self.sparse else min(MAX_UPDATES, MAX_DENSE_UPDATES)
+        self.chunk = max(1, min(most, int(MAX_VALUES / (size * block.width * state.n_outputs)))) * size
 
     def by_chunks(self) -> bool:
         """Ranges of whole batches, each in one call of a kernel."""

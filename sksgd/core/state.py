@@ -88,7 +88,7 @@ class State:
                 values[-1] = values[0]
 
     def copy(self) -> State:
-        """A copy that shares nothing."""
+        """A copy that no change of the other reaches."""
         other = copy.copy(self)
         other.lines, other.bias, other.debt = self.lines.copy(), self.bias.copy(), self.debt.copy()
         other.memory = copy.copy(self.memory)

@@ -19,7 +19,7 @@ from numba import njit
 
 from .groups import GROUP, add_group, predict_group
 from .intrinsics import begun_at, borrowed, get, prefetch, put, put_slots, slots_at
-from .jit import OPTIONS, helper, kernel
+from .jit import REORDER, helper, kernel
 from .rows import AHEAD, CLOSE, LONG, dense_ahead, dense_dot, dense_soon, n_rows, visited
 from .update import clip, gradient_of, item, log_sum_exp, log_sum_exps, move, target_of, value_of
 
@@ -118,7 +118,7 @@ def move_strip(model, X, r, later, start, stop, w, at, stride, slope, begun, ste
     return p
 
 
-@njit(**OPTIONS | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})
+@njit(**REORDER)
 def plus(a, b):
     """a + b where sums of it may be reordered, so that a loop vectorises in which nothing else may be."""
     return a + b
@@ -174,7 +174,10 @@ def add_up(loss, rows, work, first, last, end, state, bias, gradient, slopes, gr
 
 @helper
 def predict(loss, rows, y, order, first, last, end, w, b, group):
-    """Fill the room of a group with the rows at positions `first` to `last` of an order, and zeros."""
+    """Fill the room of a group with the rows at positions `first` to `last` of an order.
+
+    What follows them is to be ignored, and is finite if they are: a sum over all tells.
+    """
     scores, norms, targets = group
     scores[:] = 0.0
     predict_group(rows, y, order, first, last, end, w.reshape(-1), w.shape[-1], b, scores)
@@ -271,7 +274,7 @@ def total_loss(loss, rows, many, y, weight, coef, intercept):
     return total
 
 
-@njit(**OPTIONS | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})
+@njit(**REORDER)
 def sum_up(values):
     """The sum of an array, in whatever order vectorises."""
     total = 0.0

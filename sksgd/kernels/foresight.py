@@ -9,7 +9,7 @@ from numba import njit
 from numba.extending import overload
 
 from .intrinsics import get, prefetch
-from .jit import OPTIONS
+from .jit import OPTIONS, REORDER
 from .rows import (
     AHEAD,
     CLOSE,
@@ -25,7 +25,6 @@ from .rows import (
     value,
 )
 
-REORDER = OPTIONS | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}}
 EXACT = OPTIONS | {"fastmath": False}
 
 

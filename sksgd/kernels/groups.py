@@ -9,7 +9,7 @@ from numba import njit
 from numba.extending import overload
 
 from .intrinsics import get, prefetch, put
-from .jit import OPTIONS, apart, helper
+from .jit import REORDER, apart, helper
 from .rows import AHEAD, FAR, NEAR, csr_ahead, csr_dot, dense_dot, kind_of, of_kind, per_line, span, visited
 
 # Rows whose losses are computed together, so that the exponentials in them vectorise; a multiple of 4.
@@ -77,7 +77,7 @@ def four_ahead(X, y, four):
             prefetch(X, four[m] * d + min(j, d - 1))
 
 
-@njit(**OPTIONS | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})
+@njit(**REORDER)
 def four_dots(X, four, w, at, out, to):
     """The products of four rows with w[at : at + d], whose loads they share, into out[to : to + 4]."""
     d = X.shape[1]
@@ -95,7 +95,7 @@ def four_dots(X, four, w, at, out, to):
     put(out, to + 3, p3)
 
 
-@njit(**OPTIONS | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})
+@njit(**REORDER)
 def eight_dots(X, four, w, at, out, to):
     """The same for two outputs at once, which share the loads of the rows; those of the second come GROUP later."""
     d = X.shape[1]

@@ -8,13 +8,16 @@ from typing import Any
 
 from numba import njit
 
-# Without "nnan" and "ninf": a kernel must see infinities. Without "reassoc": sums keep their order, except in `dot`.
+# Without "nnan" and "ninf": a kernel must see infinities. Without "reassoc": sums keep their order.
 OPTIONS: dict[str, Any] = {
     "nogil": True,
     "forceinline": True,
     "error_model": "numpy",
     "fastmath": {"contract", "nsz", "arcp"},
 }
+
+# For sums whose order is free, so that they vectorise.
+REORDER = OPTIONS | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}}
 
 
 def helper(function: Callable) -> Any:
@@ -27,7 +30,7 @@ def apart(function: Callable) -> Any:
 
     For long loops over arrays which do not depend on components. Inlined, they doubled the compile time of a kernel.
     """
-    return njit(**OPTIONS | {"forceinline": False, "fastmath": OPTIONS["fastmath"] | {"reassoc"}})(function)
+    return njit(**REORDER | {"forceinline": False})(function)
 
 
 def kernel(function: Callable) -> Any:

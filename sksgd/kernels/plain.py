@@ -1,9 +1,9 @@
 """Plain SGD with one output, row by row: an update visits the weights of its row's values and no others.
 
 What a linear penalty does to all weights alike is one factor, the scale, and an average is kept as Bottou's two
-vectors; `debt` explains both. So the inner loop is z += c x, and an update without a step costs no more than its
-prediction. Dense and CSR rows differ in where a weight stands (`place`) and in how the next prediction is found
-(`foresees`). State is `lines` beside dense rows and `records` beside CSR rows.
+vectors; `debt` explains both. So the inner loop is z += c x, and on CSR rows an update without a step costs no more
+than its prediction. Dense and CSR rows differ in where a weight stands (`place`) and in how far ahead predictions are
+found (`foresees`). State is `lines` beside dense rows and `records` beside CSR rows.
 
 The table has one column per update, or one for all: the rate, the penalty's amount, rho if there is an average, and the
 sum of what a penalty takes if it truncates.
@@ -19,14 +19,14 @@ from numba import njit
 from numba.extending import overload
 
 from ..debt import KEEP, MASS, SCALE, SIZES, SQUARES, STARTED
-from .foresight import REORDER, add, careful_dot, foresees, glance, look_ahead
+from .foresight import add, careful_dot, foresees, glance, look_ahead
 from .intrinsics import borrowed, get, put
-from .jit import helper, kernel
+from .jit import REORDER, helper, kernel
 from .rows import LONG, csr_dot, dense_ahead, kind_of, of_kind, place, span, value
 from .update import item
 
 # Predictions whose losses are computed together, so that the exponentials in them vectorise.
-GROUP = 256
+MARGINS = 256
 
 
 class Rules(NamedTuple):
@@ -61,7 +61,7 @@ def plain_rows(
     d, b, mean = len(w) // C, bias[0, 0], bias[C - 1, 0]
     scale, mass, keep, started = debt[SCALE], debt[MASS], debt[KEEP], debt[STARTED]
     squares, sizes, cost = debt[SQUARES], debt[SIZES], 0.0
-    margins, waiting = np.empty((2, GROUP)), 0
+    margins, waiting = np.empty((2, MARGINS)), 0
     passed, stop, end, reach = 0, last, last - 1, 2 if foresees(rows, pen) else 1
     now, coming = span(rows, get(order, first)), span(rows, get(order, min(first + 1, end)))
     p = glance(rows, w, C, now, now)[0] * scale + b
@@ -272,10 +272,10 @@ def go_on(rows, w, C, d, rho, scale, mass, keep, started):
 def note(loss, margins, waiting, p, target):
     """Add to the predictions that wait for their loss: how many there are then, and the losses of those that went."""
     put(margins, waiting, p)
-    put(margins, waiting + GROUP, target)
-    if waiting + 1 < GROUP:
+    put(margins, waiting + MARGINS, target)
+    if waiting + 1 < MARGINS:
         return waiting + 1, 0.0
-    return 0, sum_losses(loss, margins, GROUP)
+    return 0, sum_losses(loss, margins, MARGINS)
 
 
 @njit(**REORDER)
@@ -292,7 +292,7 @@ def norm(rows, row):
 def sum_losses(loss, margins, n):
     """The sum of the losses of n predictions, the first row, for targets, the second; predictions are overwritten."""
     for i in range(n):
-        put(margins, i, loss.value(get(margins, i), get(margins, GROUP + i)))
+        put(margins, i, loss.value(get(margins, i), get(margins, MARGINS + i)))
     total = 0.0
     for i in range(n):
         total += get(margins, i)

@@ -8,10 +8,10 @@ from numba import njit
 
 from ..functions import expit
 from .intrinsics import get, put
-from .jit import OPTIONS, kernel
+from .jit import REORDER, kernel
 
 
-@njit(**OPTIONS | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})
+@njit(**REORDER)
 def mixed_dot(X, at, w):
     """The row that starts at `at` times w, in the wider of both precisions."""
     p = X.dtype.type(0) * w.dtype.type(0)

@@ -9,9 +9,8 @@ from numba import njit
 from numba.extending import overload
 
 from ..debt import CLOCK, MASS, SCALE
-from .foresight import REORDER
 from .intrinsics import begun_at, get, put, put_slots, scaled, slots_at
-from .jit import helper
+from .jit import REORDER, helper
 from .rows import span
 from .update import clip, item, move
 

@@ -9,7 +9,7 @@ from numba import njit, types
 from numba.extending import overload
 
 from .intrinsics import get, prefetch, prefetch_soon
-from .jit import OPTIONS, helper
+from .jit import REORDER, helper
 
 # Rows are read in an order the hardware cannot guess, so each is asked for before its turn. A row of up to LONG comes
 # into the second cache AHEAD rows before, and into the first CLOSE rows before; of a longer row, LONG columns at a time
@@ -49,9 +49,9 @@ def _(array: Any) -> Any:
     return lambda array: n
 
 
-@njit(**OPTIONS | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})
+@njit(**REORDER)
 def dense_dot(X: Any, i: int, w: Any, at: int) -> float:
-    """Row i times w[at : at + d]; the only sum that may be reordered, so that it vectorises.
+    """Row i times w[at : at + d].
 
     In float64 for float32 rows too: it takes no longer, and is exact where a sum of float32 loses two digits.
     """

@@ -15,7 +15,7 @@ from numba.extending import overload
 from ..base import Penalty
 from ..functions import exp
 from .intrinsics import get, put, scaled
-from .jit import OPTIONS
+from .jit import REORDER
 from .scalars import log
 
 # ---- the move of one weight ------------------------------------------------------------------------------------------
@@ -91,8 +91,10 @@ def item(values: Any, j: int) -> Any:
 
 @overload(item, strict=False)
 def _(values: Any, j: Any) -> Any:
-    if isinstance(values, types.Array):
+    if isinstance(values, types.Array) and values.is_contig:
         return lambda values, j: get(values, j)
+    if isinstance(values, types.Array):
+        return lambda values, j: values[j]
     return lambda values, j: values
 
 
@@ -116,7 +118,7 @@ def log_sum_exp(loss: Any, scores: Any, at: int, K: int) -> float:
     return _log_sum_exp(loss, scores, at, K) if loss.joint else 0.0
 
 
-@njit(**OPTIONS | {"fastmath": OPTIONS["fastmath"] | {"reassoc"}})
+@njit(**REORDER)
 def _log_sum_exp(loss, scores, at, K):
     top = get(scores, at)
     for k in range(1, K):

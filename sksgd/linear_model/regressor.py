@@ -37,8 +37,8 @@ class LinearRegressor(RegressorMixin, BaseLinearSGD):
         "tweedie", "log_loss" (targets in [0, 1]) or an instance, see `sksgd.losses`.
     {parameters}
     n_jobs : int or None, default=None
-        Threads for several targets, as in joblib; None is 1 outside of a `joblib.parallel_config`. No result depends
-        on it.
+        Threads for several targets, as in joblib; None is 1 outside of a `joblib.parallel_config`. Results depend
+        on it by rounding alone.
 
     Attributes
     ----------

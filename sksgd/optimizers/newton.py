@@ -36,7 +36,9 @@ class Newton(BlockOptimizer):
     steps on all rows, with a line search, and up to four more with the same matrix where that is large.
 
     A row costs O(d^2), and a block O(d^3) beside; with several outputs so for each, but once for squared errors. For K
-    classes K d takes the place of d. Memory is O(d^2). CSR rows are made dense, some at a time.
+    classes K d takes the place of d.
+    Memory is O(d^2), or O(K d^2) for several outputs unless the loss is joint or quadratic, beside the rows that wait
+    in `partial_fit`. CSR rows are made dense, some at a time.
 
     In `partial_fit` rows are taken in the order in which they come, and the result does not depend on how they are cut
     into calls: rows short of a block wait, and count in all that is read. Weights of rows are relative to their mean so
@@ -69,10 +71,15 @@ class Newton(BlockOptimizer):
                 f"loss={problem.loss!r} has kinks, where there is no curvature. Use a smooth loss, such as 'huber', or "
                 "optimizer='adagrad'."
             )
-        if not problem.penalty.linear:
+        if not problem.penalty.linear or problem.penalty.value(2.0, 1.0) != 4.0 * problem.penalty.value(1.0, 1.0):
             return f"penalty={problem.penalty!r} is not quadratic. Use penalty='l2' or optimizer='adagrad'."
         if problem.bounds is not None:
             return "it has no bounds. Leave out bounds and positive=True, or use optimizer='sgd' or 'adagrad'."
+        if n_outputs * unknowns**2 > LARGEST**2 and not (problem.loss.quadratic or problem.loss.joint):
+            return (
+                f"n_features={n_features} and {n_outputs} outputs make matrices of {n_outputs * unknowns**2} numbers, "
+                f"more than {LARGEST**2}. Fit fewer targets at a time, or use optimizer='adagrad'."
+            )
         if unknowns > LARGEST:
             return (
                 f"X with n_features={n_features} makes {unknowns} unknowns that depend on each other, more than "
@@ -160,8 +167,8 @@ class Newton(BlockOptimizer):
     @staticmethod
     def _ridge(problem: Any, memory: Memory) -> np.ndarray:
         """The strengths of the penalty in the coordinates of the memory."""
-        alpha = np.broadcast_to(0.0 if problem.penalty.free else problem.alpha, memory.coef.shape[1])
-        return memory.coordinates.penalty(alpha)
+        strengths = [2.0 * problem.penalty.value(1.0, float(alpha)) for alpha in np.ravel(problem.alpha)]
+        return memory.coordinates.penalty(np.broadcast_to(strengths, memory.coef.shape[1]))
 
     # ---- passes over the same rows -----------------------------------------------------------------------------------
 
@@ -206,6 +213,9 @@ class Newton(BlockOptimizer):
             memory.u = rival[0]
             memory.totals, memory.slope, memory.grams = sweep.measure(memory.u, lift)
         memory.mass, memory.n_rows, memory.prior = sweep.margins.mass, sweep.n, 0.0
+        if not memory.finite:
+            memory.objective = np.nan
+            return
         t, fall, surplus = self._move(problem, memory, sweep)
         if lift == 0 and np.isfinite(stale):
             # How much too small the last decrement was, since its matrices were those of other weights.
@@ -324,6 +334,11 @@ class Memory:
     doubt: float = 1.0
     gap: float = np.nan
     stuck: bool = False
+
+    @property
+    def finite(self) -> bool:
+        """Whether all that was learned is finite."""
+        return self.u is None or all(np.isfinite(values).all() for values in (self.u, self.slope, self.grams))
 
     @property
     def excess(self) -> float:
