@@ -47,21 +47,22 @@ class Margins:
         """Scores, where they are logarithms of means not so far out that sums of squares overflow."""
         return np.clip(scores, -300.0, 300.0) if self.loss.link == "log" else scores
 
+    def _measure(self, scores: np.ndarray, lift: float, slopes: Any, bends: Any) -> np.ndarray:
+        """The sum of the losses of each system, and gradients and curvatures into the arrays, if they are not None."""
+        from ..kernels.derivatives import derivatives
+
+        totals, identity = np.empty(self.n_systems), self.loss.link == "identity"
+        derivatives(self.loss, self._within(scores), self.y, self.weight, lift, identity, totals, slopes, bends)
+        return totals
+
     def total(self, scores: np.ndarray) -> np.ndarray:
         """The sum of the losses of each system."""
-        from ..kernels.derivatives import losses
-
-        totals = np.empty(self.n_systems)
-        losses(self.loss, self._within(scores), self.y, self.weight, totals)
-        return totals
+        return self._measure(scores, 0.0, None, None)
 
     def derivatives(self, scores: np.ndarray, lift: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The totals, and the gradients and curvatures of all rows; see `sksgd.kernels.derivatives.bend_of`."""
-        from ..kernels.derivatives import derivatives
-
-        totals, slopes, bends = np.empty(self.n_systems), np.empty_like(scores), np.empty_like(scores)
-        identity = self.loss.link == "identity"
-        derivatives(self.loss, self._within(scores), self.y, self.weight, lift, identity, totals, slopes, bends)
+        slopes, bends = np.empty_like(scores), np.empty_like(scores)
+        totals = self._measure(scores, lift, slopes, bends)
         if self.loss.joint and lift:
             # Some of 1/K in every share, so that no class that is thought impossible has curvature 0.
             bends += 0.1 * lift * (bends.mean(axis=1, keepdims=True) - bends)

@@ -19,8 +19,8 @@ from .update import gradient_of, item, log_sum_exp, target_of, value_of
 def derivatives(loss, scores, y, weight, lift, identity, totals, slopes, bends):
     """Row weights times the gradients and curvatures of the loss at `scores` (n, K), into `slopes` and `bends`.
 
-    `totals` gets the sums of the losses, one per output or, where the loss is joint, one in all. For `lift` and
-    `identity` see `bend_of`.
+    `totals` gets the sums of the losses, one per output or, where the loss is joint, one in all; only these are
+    computed if `slopes` and `bends` are None. For `lift` and `identity` see `bend_of`.
     """
     n, K = scores.shape
     p = scores.reshape(-1)
@@ -35,29 +35,11 @@ def derivatives(loss, scores, y, weight, lift, identity, totals, slopes, bends):
                 row, norm = first + i, get(norms, i)
                 score, w = get(p, row * K + k), item(weight, row)
                 target = target_of(loss, y, row, k)
-                slope = gradient_of(loss, score, target, k, norm)
                 put(values, i, w * value_of(loss, score, target, k, norm))
-                put(slopes, row * K + k, w * slope)
-                put(bends, row * K + k, w * bend_of(loss, score, target, norm, slope, lift, identity))
-            totals[min(k, len(totals) - 1)] += sum_up(values[:size])
-
-
-@kernel
-def losses(loss, scores, y, weight, totals):
-    """Only the sums of the losses."""
-    n, K = scores.shape
-    p = scores.reshape(-1)
-    norms, values = np.zeros(GROUP), np.zeros(GROUP)
-    totals[:] = 0.0
-    for first in range(0, n, GROUP):
-        size = min(GROUP, n - first)
-        for i in range(size):
-            put(norms, i, log_sum_exp(loss, p, (first + i) * K, K))
-        for k in range(K):
-            for i in range(size):
-                row = first + i
-                value = value_of(loss, get(p, row * K + k), target_of(loss, y, row, k), k, get(norms, i))
-                put(values, i, item(weight, row) * value)
+                if slopes is not None:
+                    slope = gradient_of(loss, score, target, k, norm)
+                    put(slopes, row * K + k, w * slope)
+                    put(bends, row * K + k, w * bend_of(loss, score, target, norm, slope, lift, identity))
             totals[min(k, len(totals) - 1)] += sum_up(values[:size])
 
 
