@@ -9,7 +9,9 @@ import scipy.sparse as sp
 from components import LOSS_ROWS, PAIRS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 from numba.core.dispatcher import Dispatcher
+from numba.core.errors import TypingError
 from runs import check, first_weights, make_orders, make_problem, make_rows, make_targets, make_weights, run
 from scipy.special import softmax
 
@@ -17,6 +19,7 @@ from sksgd import LinearRegressor
 from sksgd.averaging import PolyakRuppert
 from sksgd.core import pass_
 from sksgd.core.batches import Block
+from sksgd.kernels.intrinsics import get, put
 from sksgd.losses import Multinomial
 from sksgd.optimizers import SGD, AdaGrad, Momentum
 from sksgd.penalties import NoPenalty
@@ -220,3 +223,11 @@ def test_calls_of_partial_fit_over_parts_equal_one_over_all(name, layout):
         np.testing.assert_array_equal(read.intercept_, parts.intercept_)
 
     check_split()
+
+
+@over("access", [lambda array: get(array, 1), lambda array: put(array, 1, 0.0)], ids=["get", "put"])
+def test_a_view_with_gaps_is_refused(access):
+    compiled = njit(access)
+    compiled(np.zeros(3))
+    with pytest.raises(TypingError, match="contiguous"):
+        compiled(np.zeros(6)[::2])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import errors, types
 from numba.extending import intrinsic, overload
 
 _INT64 = ir.IntType(64)
@@ -157,6 +157,12 @@ def _(slots: Any, factor: Any) -> Any:
     return lambda slots, factor: _scaled(slots, factor)
 
 
+def _require_contiguous(array: Any) -> None:
+    """Refuse to compile what would read or write past the elements of a view with gaps."""
+    if not array.is_contig:
+        raise errors.TypingError(f"{array} is not contiguous. Pass a copy, as np.ascontiguousarray makes it.")
+
+
 def get(array: Any, i: Any) -> Any:
     """Element `i` of a contiguous array, counted flat; no test for a negative index, which would stop vectorisation."""
     return array.reshape(-1)[i]
@@ -164,6 +170,8 @@ def get(array: Any, i: Any) -> Any:
 
 @intrinsic
 def _get(context: Any, array: Any, i: Any) -> Any:
+    _require_contiguous(array)
+
     def codegen(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
         return ctx.unpack_value(builder, array.dtype, _element(ctx, builder, signature.args[0], args[0], args[1]))
 
@@ -182,6 +190,8 @@ def put(array: Any, i: Any, value: Any) -> None:
 
 @intrinsic
 def _put(context: Any, array: Any, i: Any, value: Any) -> Any:
+    _require_contiguous(array)
+
     def codegen(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
         pointer = _element(ctx, builder, signature.args[0], args[0], args[1])
         ctx.pack_value(builder, array.dtype, ctx.cast(builder, args[2], value, array.dtype), pointer)

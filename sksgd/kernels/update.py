@@ -91,10 +91,8 @@ def item(values: Any, j: int) -> Any:
 
 @overload(item, strict=False)
 def _(values: Any, j: Any) -> Any:
-    if isinstance(values, types.Array) and values.is_contig:
-        return lambda values, j: get(values, j)
     if isinstance(values, types.Array):
-        return lambda values, j: values[j]
+        return lambda values, j: get(values, j)
     return lambda values, j: values
 
 
