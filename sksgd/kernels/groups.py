@@ -10,7 +10,7 @@ from numba.extending import overload
 
 from .intrinsics import get, prefetch, put
 from .jit import REORDER, apart, helper
-from .rows import AHEAD, FAR, NEAR, csr_ahead, csr_dot, dense_dot, kind_of, of_kind, per_line, span, visited
+from .rows import AHEAD, csr_ahead, csr_dot, dense_dot, kind_of, of_kind, per_line, span, visited
 
 # Rows whose losses are computed together, so that the exponentials in them vectorise; a multiple of 4.
 GROUP = 32
@@ -50,10 +50,7 @@ def _predict_group_dense(rows, y, order, first, last, end, w, d, b, out):
 def _predict_group_csr(rows, y, order, first, last, end, w, d, b, out):
     K = len(out) // GROUP
     for i in range(first, last):
-        far, near = visited(order, min(i + FAR, end - 1)), visited(order, min(i + NEAR, end - 1))
-        prefetch(rows.indptr, far)
-        prefetch(y, far * y.shape[1])
-        csr_ahead(rows, near)
+        csr_ahead(rows, y, order, i, end)
         start, n = span(rows, visited(order, i))
         for k in range(K):
             put(out, k * GROUP + i - first, csr_dot(rows, start, n, w, k * d, 1) + b[k])
@@ -156,10 +153,10 @@ def _add_group_csr(rows, order, first, last, slopes, out):
     K = len(slopes) // GROUP
     d = len(out) // K
     for i in range(first, last):
-        r = visited(order, i)
+        start, n = span(rows, visited(order, i))
         for k in range(K):
             g = out.dtype.type(get(slopes, k * GROUP + i - first))
-            for q in range(rows.indptr[r], rows.indptr[r + 1]):
+            for q in range(start, start + n):
                 p = k * d + np.int64(get(rows.indices, q))
                 put(out, p, get(out, p) + g * get(rows.data, q))
 

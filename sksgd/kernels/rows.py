@@ -108,9 +108,12 @@ def csr_dot(rows: Any, start: int, n: int, w: Any, at: int, size: int) -> float:
 
 
 @helper
-def csr_ahead(rows, i):
-    """Prefetch a CSR row."""
-    start, stop = np.int64(rows.indptr[i]), np.int64(rows.indptr[i + 1])
+def csr_ahead(rows: Any, y: Any, order: Any, i: int, last: int) -> None:
+    """Prefetch what CSR rows after position i need: pointers and targets, then non-zeros."""
+    far, near = visited(order, min(i + FAR, last - 1)), visited(order, min(i + NEAR, last - 1))
+    prefetch(rows.indptr, far)
+    prefetch(y, far * y.shape[1])
+    start, stop = np.int64(get(rows.indptr, near)), np.int64(get(rows.indptr, near + 1))
     for q in range(start, stop, per_line(rows.data)):
         prefetch_soon(rows.data, q)
     for q in range(start, stop, per_line(rows.indices)):
@@ -176,11 +179,8 @@ def _place_csr(rows, j, m, d, C):
 
 @helper
 def records_ahead(rows: Any, y: Any, z: Any, size: int, order: Any, i: int, last: int) -> None:
-    """Prefetch what later CSR rows need: pointers and targets, then non-zeros, at last records where they are far."""
-    far, near = get(order, min(i + FAR, last - 1)), get(order, min(i + NEAR, last - 1))
-    prefetch(rows.indptr, far)
-    prefetch(y, far * y.shape[1])
-    csr_ahead(rows, near)
+    """`csr_ahead`, and records where they are far."""
+    csr_ahead(rows, y, order, i, last)
     if z.nbytes > FAR_AWAY:
         soon = get(order, min(i + SOON, last - 1))
         for q in range(np.int64(get(rows.indptr, soon)), np.int64(get(rows.indptr, soon + 1))):
