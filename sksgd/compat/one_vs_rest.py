@@ -39,11 +39,14 @@ class OneVsRest(BaseSGD):
         """Passes over the rows; whether they were interrupted, after at least one."""
         given, self.t_ = (X, y, sample_weight), vars(self).get("t_", 1.0)
         X, y = self._validate(X, y, not hasattr(self, "classes_"))
-        if context is not None and classes.dtype.kind in "biuU":
-            self.classes_ = classes  # found in y; nothing can be wrong with them
+        found = context is not None and classes.dtype.kind in "biuU"
+        if found:
+            self.classes_ = classes  # in y; nothing can be wrong with them
         else:
             _check_partial_fit_first_call(self, classes)
         K = len(self.classes_)
+        if not found:
+            self._check_known(y)
         by_class = self._weights_of_classes(y)
         weight = self._check_weights(sample_weight, X)
         aliased = hasattr(self, "intercept_") and self.intercept_ is getattr(self, "_average_intercept", None)
@@ -83,7 +86,6 @@ class OneVsRest(BaseSGD):
 
     def _weights_of_classes(self, y: np.ndarray) -> np.ndarray:
         """The class weights, by class."""
-        self._check_known(y)
         if self.class_weight is None:
             return np.ones(len(self.classes_))
         return compute_class_weight(self.class_weight, classes=self.classes_, y=y)
