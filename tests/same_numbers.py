@@ -1,8 +1,8 @@
 """The grid on which the drop-in estimators must give scikit-learn's numbers, and the comparison in one of its cells.
 
 Some cells amplify rounding: moving X, alpha and eta0 by one unit in the last place moves scikit-learn's own result by
-0.1 and more.
-So "equal" is within a multiple of what such a nudge does, and a cell that amplifies too much is replaced by another.
+0.1 and more. So "equal" is within a multiple of what such a nudge does, and a cell that amplifies too much is replaced
+by another.
 
     python tests/same_numbers.py --cells 5000 --seed 0
 
