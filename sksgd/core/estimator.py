@@ -66,8 +66,9 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             block.normalise()
             d = block.X.shape[1]
             per_pass = 1 if self.batch_size == "full" else -(-len(block) // self.batch_size)
-            updates = (self._state.t if resumed and self._goes_on() else 0) + self.max_iter * per_pass
-            problem = self._problem(d, updates, per_pass)
+            goes_on = resumed and self._goes_on(self._component("optimizer") or self._problem_.optimizer)
+            updates = (self._state.t if goes_on else 0) + self.max_iter * per_pass
+            problem = self._problem(d, updates, per_pass, self._problem_ if resumed else None)
             state = (
                 self._resume(problem).copy() if resumed else self._new_state(problem, d, block.X.dtype, random_state)
             )
@@ -125,7 +126,7 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             coded = self._encode(y)
             self._count_targets(coded, sample_weight, running=True)
             block = Block(X, coded, self._target_weights(coded, sample_weight))
-            problem = self._problem(X.shape[1], None, None)
+            problem = self._problem(X.shape[1], None, None, self._problem_ if resumed else None)
             if resumed:
                 state = self._resume(problem)
             else:
@@ -145,7 +146,7 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             if not (finite and state.is_finite(features)):
                 restore()
                 self.stop_reason_ = "diverged: a prediction or a weight was not finite"
-                message = self._divergence("this block; the model is as before it")
+                message = self._divergence(problem, "this block; the model is as before it")
                 warnings.warn(message, ConvergenceWarning, stacklevel=4)
             self.__dict__.update(self._fitted(problem, state))
         return self
@@ -218,19 +219,18 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
         state.start(problem, zeros, np.zeros(self._n_outputs))
         return state
 
-    def _goes_on(self) -> bool:
-        """Whether optimizer and averaging are those of the state, so that its slots and t go on."""
+    def _goes_on(self, optimizer: Any) -> bool:
+        """Whether this optimizer and averaging are those of the state, so that its slots and t go on."""
         before = self._problem_
         same_averaging = (self._component("average") is None) == (before.averaging is None)
         # What a block optimizer knows of the rows is in terms of their loss.
         same_loss = (self._loss(), self.fit_intercept) == (before.loss, before.fit_intercept)
-        same_optimizer = self._component("optimizer") == before.optimizer
-        return same_optimizer and same_averaging and (same_loss or not before.optimizer.blockwise)
+        return optimizer == before.optimizer and same_averaging and (same_loss or not before.optimizer.blockwise)
 
     def _resume(self, problem: Problem) -> State:
         """The state to go on with; one at the same weights, counting from 0, where optimizer or averaging is new."""
         state, before = self._state, self._problem_
-        if self._goes_on():
+        if self._goes_on(problem.optimizer):
             if not _same_debts(problem, before):
                 state = state.copy()
                 state.convert(before, None)
@@ -269,6 +269,7 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             "n_iter_": state.n_passes,
             "t_": state.t,
             "n_samples_seen_": state.n_samples_seen,
+            "optimizer_": problem.choice,
             "optimality_gap_": np.nan if state.memory is None else state.memory.gap,
         }
 
@@ -284,13 +285,13 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             line += f", validation loss {outcome.validation_curve[-1]:.6g}"
         print(line)
 
-    def _divergence(self, where: str) -> str:
-        if self._component("optimizer").blockwise:
+    def _divergence(self, problem: Problem, where: str) -> str:
+        if problem.optimizer.blockwise:
             return (
                 f"Training left the range of floating-point numbers in {where}. Scale the features (for example with "
                 "StandardScaler) or the targets."
             )
-        rate = self.learning_rate if self.learning_rate is not None else self._component("learning_rate")
+        rate = problem.schedule if self.learning_rate is None else self.learning_rate
         return (
             f"Training diverged with learning_rate={rate!r} in {where}. Lower the learning rate, scale the features "
             "(for example with StandardScaler) or use an optimizer with a rate per weight, such as 'adagrad'."
@@ -299,7 +300,7 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
     def _warn(self, outcome: loop.Outcome) -> None:
         if outcome.diverged:
             where = f"pass {outcome.passes}; the weights are those of the best finite pass"
-            warnings.warn(self._divergence(where), ConvergenceWarning, stacklevel=6)
+            warnings.warn(self._divergence(self._problem_, where), ConvergenceWarning, stacklevel=6)
         elif not outcome.converged:
             warnings.warn(
                 f"{outcome.reason} before the {'validation loss' if outcome.validation_curve else 'objective'} "

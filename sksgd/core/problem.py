@@ -30,6 +30,8 @@ class Problem:
     batch_size: int | None
     bounds: np.ndarray | None
     fit_intercept: bool
+    #: Why it is this optimizer: `sksgd.optimizers.auto.Choice`.
+    choice: Any = None
     sample_step: SampleStep = dataclasses.field(default_factory=Gradient)
     #: What the moves of the intercept are multiplied by.
     intercept_decay: float = 1.0
