@@ -22,7 +22,7 @@ from sksgd.schedules import Adaptive, Constant, Cosine, InverseScaling, Warmup
     [
         ({"optimizer": "momentum"}, {"optimizer__momentum": 0.5}, {"optimizer": Momentum(0.5)}),
         ({"optimizer": Momentum(0.5)}, {"optimizer__clip_norm": 1.0}, {"optimizer": Momentum(0.5, clip_norm=1.0)}),
-        ({"optimizer": "adagrad"}, {"optimizer__clip_value": 1.0}, {"optimizer": SGD(clip_value=1.0)}),
+        ({"optimizer": "sgd"}, {"optimizer__clip_value": 1.0}, {"optimizer": SGD(clip_value=1.0)}),
         ({"learning_rate": "invscaling"}, {"learning_rate__eta0": 0.5}, {"learning_rate": InverseScaling(0.5)}),
         ({"learning_rate": 0.1}, {"learning_rate__eta0": 0.5}, {"learning_rate": Constant(0.5)}),
         (
