@@ -20,6 +20,7 @@ from .batches import Block
 from .parameters import ProblemParameters
 from .predict import raw_scores
 from .problem import Problem
+from .runs import Runs
 from .state import State
 from .stopping import Progress
 from .support import TrainingSupport
@@ -148,8 +149,26 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
                 self.stop_reason_ = "diverged: a prediction or a weight was not finite"
                 message = self._divergence(problem, "this block; the model is as before it")
                 warnings.warn(message, ConvergenceWarning, stacklevel=4)
+            else:
+                self._look_at_order(problem, state, block)
             self.__dict__.update(self._fitted(problem, state))
         return self
+
+    def _look_at_order(self, problem: Problem, state: State, block: Block) -> None:
+        """Warn, once, of a stream that comes sorted by target, unless the order of its rows makes no difference."""
+        if not len(block) or (problem.optimizer.blockwise and problem.loss.quadratic):
+            return
+        y = block.y[:, 0] if block.present is None else block.y[block.present, 0]
+        before = state.runs or Runs.begin(y, is_classifier(self))
+        state.runs = before.extend(y)
+        if state.runs.sorted and not before.sorted:
+            warnings.warn(
+                f"Of {state.runs.counts.sum()} rows given to partial_fit only {state.runs.changes} have another target "
+                "than the row before: they seem to be sorted by target, which misleads every rule that sees a row "
+                "once. Shuffle the rows, at least within large blocks, or call fit.",
+                UserWarning,
+                stacklevel=5,
+            )
 
     def _validate(self, X: Any, y: Any, sample_weight: Any, dtype: Any) -> tuple[Any, Any, np.ndarray | None]:
         """X (C-ordered or CSR), y, and weights or None. `dtype` is that of earlier data, None for the first."""
