@@ -187,7 +187,7 @@ class Newton(BlockOptimizer):
         else:
             self._newton_step(problem, memory, sweep)
         # More steps with the same matrices, as long as they gain: where there are many unknowns they cost little.
-        for _ in range(min(MOST_CHORDS, memory.slope.shape[1] // CHORD)):
+        for _ in range(min(MOST_CHORDS, 1 + memory.slope.shape[1] // CHORD)):
             before = memory.decrement
             if enough():
                 break
@@ -197,21 +197,28 @@ class Newton(BlockOptimizer):
 
     def _begin(self, problem: Any, memory: Memory, sweep: Sweep, rows: Rows, order: np.ndarray) -> None:
         """A stream of some rows, then a step on all of them; of all rows, if they are not many."""
-        start, n, some = memory.u, len(order), max(len(order) // 8, 100 * memory.slope.shape[1], 4096)
+        start, n, some = memory.u, len(order), max(len(order) // 16, 30 * memory.slope.shape[1], 2048)
         some = some if 2 * some <= n else n
-        self._stream(problem, memory, rows, order[:some], growth=0.2)
+        self._stream(problem, memory, rows, order[:some], growth=1.0)
         self._settle(problem, memory)
         constant = sweep.margins.total(np.tile(sweep.coordinates.outwards(start, np.float64)[1], (n, 1))).sum()
         if some < n or not self._assess(problem, memory, sweep).sum() <= constant:
-            self._newton_step(problem, memory, sweep, (start, constant))
+            part = Sweep(problem.loss, memory.coordinates, rows, order[:some], len(start))
+            self._newton_step(problem, memory, sweep, (start, constant), part)
 
-    def _newton_step(self, problem: Any, memory: Memory, sweep: Sweep, rival: Any = None) -> None:
-        """A step with the matrices of the present weights, or of the `rival`, if its sum of losses is lower."""
+    def _newton_step(self, problem: Any, memory: Memory, sweep: Sweep, rival: Any = None, part: Any = None) -> None:
+        """A step with the matrices of the present weights, or of the `rival`, if its sum of losses is lower.
+
+        The matrices are those of a `part` of the rows, if given.
+        """
         lift, stale = memory.lift, memory.decrement
-        memory.totals, memory.slope, memory.grams = sweep.measure(memory.u, lift)
+        whole = part is None or part.n == sweep.n
+        memory.totals, memory.slope, memory.grams = sweep.measure(memory.u, lift, grams=whole)
         if rival is not None and not memory.totals.sum() <= rival[1]:
-            memory.u = rival[0]
+            memory.u, whole = rival[0], True
             memory.totals, memory.slope, memory.grams = sweep.measure(memory.u, lift)
+        if not whole:
+            memory.grams = part.measure(memory.u, lift)[2] * (sweep.margins.mass / part.margins.mass)
         memory.mass, memory.n_rows, memory.prior = sweep.margins.mass, sweep.n, 0.0
         if not memory.finite:
             memory.objective = np.nan
