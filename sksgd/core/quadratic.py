@@ -67,10 +67,11 @@ class Coordinates:
         u = np.asarray(coef, dtype=np.float64) * self.scale
         return np.column_stack([u, intercept + coef @ self.mean]) if self.intercept else u
 
-    def outwards(self, u: np.ndarray, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Raw coef (K, d) in this type, and the intercepts that suit the rounded coef."""
+    def outwards(self, u: np.ndarray, dtype: Any, bounds: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """Raw coef (K, d) in this type, within the bounds, and the intercepts that suit the rounded coef."""
         largest = np.finfo(dtype).max
-        coef = np.clip(u[:, : len(self.mean)] / self.scale, -largest, largest).astype(dtype)
+        coef = np.clip(u[:, : len(self.mean)] / self.scale, -largest, largest)
+        coef = (coef if bounds is None else np.clip(coef, *bounds)).astype(dtype)
         return coef, u[:, -1] - coef.astype(np.float64) @ self.mean if self.intercept else np.zeros(len(u))
 
     def penalty(self, l2: Any) -> np.ndarray:
@@ -123,11 +124,6 @@ def gram_of(loss: Loss) -> Gram:
     if loss.joint:
         return joint_gram
     return shared_gram if loss.quadratic else separate_grams
-
-
-def spread(diagonal: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """What (width,) says of one output, for all unknowns of a system with this gradient (S, M)."""
-    return np.tile(diagonal, slope.shape[1] // len(diagonal))
 
 
 def solve(grams: np.ndarray, diagonal: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -67,13 +67,6 @@ class Sweep:
             rows = part if self.present is None else self.present[part]
             yield part, self.coordinates.rows(self.X[rows], self._piece)
 
-    def along(self, step: np.ndarray) -> np.ndarray:
-        """What a step (K, width) adds to the scores."""
-        moves = np.empty_like(self.scores)
-        for part, Z in self.pieces():
-            np.matmul(Z, step.T, out=moves[part])
-        return moves
-
     def measure(self, u: np.ndarray, lift: float = 0.0, grams: bool = True) -> tuple[np.ndarray, np.ndarray, Any]:
         """Totals (S,), gradient (S, M) and, if wanted, matrices of the losses at the weights `u` (K, width)."""
         gram = gram_of(self.margins.loss)
