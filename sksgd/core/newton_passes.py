@@ -41,7 +41,7 @@ def improve(
         before = memory.decrement
         if enough():
             break
-        memory.doubt *= _move(problem, memory, sweep)[2]
+        memory.doubt = np.sqrt(memory.doubt) * _move(problem, memory, sweep)[2]  # old doubts fade
         if not memory.decrement < 0.5 * before:
             break
 
