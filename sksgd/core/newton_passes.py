@@ -11,12 +11,13 @@ from .descent import search
 from .newton_memory import Memory
 from .newton_stream import settle, stream
 from .penalised import Proximal, Ridge
+from .quadratic import secant
 from .sweeps import Rows, Sweep
 
 #: Rows from which on a fit begins with a stream.
 MANY = 1000
-#: Steps with the same matrices after the first: one, and one more for each so many unknowns, up to the most.
-CHORD, MOST_CHORDS = 10, 8
+#: Secant steps after that of Newton in a pass: one, and one more for each so many unknowns, up to the most.
+SECANT, MOST_SECANTS = 10, 8
 #: A fit begins with a part of the rows, so many for each unknown and at least the least, unless they are most of all.
 PER_UNKNOWN, LEAST, SHARE = 30, 4096, 16
 
@@ -36,13 +37,13 @@ def improve(
         _begin(problem, memory, sweep, rows, present[order()])
     else:
         _newton_step(problem, memory, sweep)
-    # More steps with the same matrices, as long as they gain: they cost little where there are many unknowns.
-    for _ in range(min(MOST_CHORDS, 1 + memory.slope.shape[1] // CHORD)):
+    # More steps, with matrices that learn from each, as long as they gain: cheap where there are many unknowns.
+    for _ in range(min(MOST_SECANTS, 1 + memory.slope.shape[1] // SECANT)):
         before = memory.decrement
         if enough():
             break
         memory.doubt = np.sqrt(memory.doubt) * _move(problem, memory, sweep)[2]  # old doubts fade
-        if not memory.decrement < 0.5 * before:
+        if not memory.decrement < 0.95 * before:
             break
 
 
@@ -82,7 +83,7 @@ def _newton_step(problem: Any, memory: Memory, sweep: Sweep, rival: Any = None, 
         surplus = max(surplus, min(fall.sum() / memory.mass / max(stale, 1e-300), 100.0))
     memory.doubt = surplus
     memory.stuck = bool((t == 0).all() and lift == 1.0) or fall.sum() <= 1e-14 * memory.mass * abs(memory.objective)
-    memory.lift = 1.0 if (t < 0.3).any() else (0.1 * lift if lift > 0.01 else 0.0)
+    memory.lift = 1.0 if (t < 0.1).any() else (0.1 * lift if lift > 0.01 else 0.0)
 
 
 def _move(problem: Any, memory: Memory, sweep: Sweep) -> tuple[np.ndarray, np.ndarray, float]:
@@ -106,16 +107,16 @@ def _move(problem: Any, memory: Memory, sweep: Sweep) -> tuple[np.ndarray, np.nd
         memory.totals = before - gain - terms.value(memory.u.reshape(slope.shape))
         _weigh(problem, memory)
         return np.ones(len(s)), fall, 1.0
-    scores, start = sweep.scores.copy(), memory.u
+    scores, start, t = sweep.scores.copy(), memory.u, np.ones(len(s))
     memory.u = start + s.reshape(start.shape)
-    _assess(problem, memory, sweep)
+    memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
     if not problem.loss.quadratic:
         t = _lengths(sweep, scores, terms, w, s, (before, fall, gain))
-    else:
-        t = np.ones(len(s))
-    if (t != 1).any():
-        memory.u = start + (t[:, None] * s).reshape(start.shape)
-        _assess(problem, memory, sweep)
+        if (t != 1).any():
+            memory.u = start + (t[:, None] * s).reshape(start.shape)
+            memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
+        memory.grams = secant(memory.grams, t[:, None] * s, memory.slope - slope)
+    _weigh(problem, memory)
     gained, promised = before.sum() - memory.objective * memory.mass, gain.sum()
     rounding = 1e-12 * abs(memory.objective) * memory.mass
     return t, fall, float(np.clip(gained / promised, 1.0, 100.0)) if promised > rounding else 1.0

@@ -126,6 +126,21 @@ def gram_of(loss: Loss) -> Gram:
     return shared_gram if loss.quadratic else separate_grams
 
 
+def secant(grams: np.ndarray, s: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """The matrices after the update of Broyden, Fletcher, Goldfarb and Shanno, by which ``gram s = change`` (S, M).
+
+    It keeps them positive definite; systems that did not move keep theirs.
+    """
+    along = np.matmul(grams, s[:, :, None])[:, :, 0]
+    bend, gone = (s * change).sum(axis=1), (s * along).sum(axis=1)
+    fine = (bend > 1e-12 * gone) & (gone > 0) & np.isfinite(bend)
+    new, old = (np.where(fine, 1.0 / np.where(fine, size, 1.0), 0.0) for size in (bend, gone))
+    return grams + (
+        new[:, None, None] * change[:, :, None] * change[:, None, :]
+        - old[:, None, None] * along[:, :, None] * along[:, None, :]
+    )
+
+
 def solve(grams: np.ndarray, diagonal: np.ndarray, right: np.ndarray) -> np.ndarray:
     """(gram + diag(diagonal))^-1 right for every system; `right` is (S, M), grams (S, M, M) or (1, M, M) for all.
 
