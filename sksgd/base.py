@@ -92,6 +92,8 @@ class Loss(Component):
     ``value(p, y)`` is the cost, ``gradient(p, y)`` its derivative in `p` (at a kink, a subgradient), and
     ``curvature(p, y)`` the second derivative where it exists. Constants in `y` alone are dropped. `value` and
     `gradient` are enough; the optimizers that use the curvature take it from differences of gradients then.
+    ``prox(p, y, step)`` is ``argmin_q value(q, y) + (q - p)^2/(2 step)``, by which they smooth kinks; without it, it is
+    searched for.
     """
 
     #: What maps `p` to a prediction: "identity", "log" (mean = exp p) or "logit" (mean = 1/(1 + exp -p)).
@@ -119,6 +121,18 @@ class Loss(Component):
         # The width follows p and p - y, which are all that tells the scale of the problem; 1e-4 with a link.
         width = 1e-4 * (min(1.0, abs(p) + abs(p - y)) + 1e-30)
         return (self.gradient(p + width, y) - self.gradient(p - width, y)) / (2.0 * width)
+
+    def prox(self, p: float, y: float, step: float) -> float:
+        # The minimum lies between these two, if the loss is convex, and kinks are no obstacle.
+        first = self.gradient(p, y)
+        near, far = p, p - step * first
+        for _ in range(60):
+            q = 0.5 * (near + far)
+            if (q - p + step * self.gradient(q, y)) * first > 0.0:
+                near = q
+            else:
+                far = q
+        return 0.5 * (near + far)
 
     def in_domain(self, y: np.ndarray) -> np.ndarray:
         """Which targets are valid, as a boolean array."""

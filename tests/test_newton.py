@@ -227,7 +227,7 @@ def test_weights_are_repetitions(case):
 def test_features_may_be_rescaled(case):
     model, y = CASES[case]
     scale = 10.0 ** np.random.default_rng(3).uniform(-3, 3, 5)
-    ours = [clone(model).set_params(alpha=0.0, tol=1e-12).fit(rows, y) for rows in (MANY, MANY * scale)]
+    ours = [clone(model).set_params(alpha=0.0, tol=1e-12, random_state=0).fit(rows, y) for rows in (MANY, MANY * scale)]
     raw = [
         m.predict_proba(rows) if hasattr(m, "classes_") else m.predict(rows)
         for m, rows in zip(ours, (MANY, MANY * scale), strict=True)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..base import Loss
-from .quadratic import gram_of, solve, spread
+from .penalised import Proximal, Ridge
+from .quadratic import gram_of
 
 
 class Margins:
@@ -21,6 +22,8 @@ class Margins:
     weight : ndarray of shape (n,) or None
     n_outputs : int
         K.
+    width : float, default=0
+        What kinks of the loss are smoothed by, see `sksgd.kernels.derivatives.cost_of`; 0: not at all.
 
     Attributes
     ----------
@@ -28,15 +31,15 @@ class Margins:
         Sets of unknowns that do not depend on each other: 1 where the loss is joint, else K.
     """
 
-    def __init__(self, loss: Loss, y: np.ndarray, weight: np.ndarray | None, n_outputs: int):
-        self.loss, self.y = loss, np.ascontiguousarray(y)
+    def __init__(self, loss: Loss, y: np.ndarray, weight: np.ndarray | None, n_outputs: int, width: float = 0.0):
+        self.loss, self.y, self.width = loss, np.ascontiguousarray(y), width
         self.weight: Any = 1.0 if weight is None else np.ascontiguousarray(weight)
         self.n_systems = 1 if loss.joint else n_outputs
 
     def take(self, part: slice) -> Margins:
         """Those of some of the rows."""
         weight = self.weight[part] if isinstance(self.weight, np.ndarray) else None
-        return Margins(self.loss, self.y[part], weight, self.n_systems)
+        return Margins(self.loss, self.y[part], weight, self.n_systems, self.width)
 
     @property
     def mass(self) -> float:
@@ -52,7 +55,8 @@ class Margins:
         from ..kernels.derivatives import derivatives
 
         totals, identity = np.empty(self.n_systems), self.loss.link == "identity"
-        derivatives(self.loss, self._within(scores), self.y, self.weight, lift, identity, totals, slopes, bends)
+        head = (self.loss, self._within(scores), self.y, self.weight, lift, identity, self.width)
+        derivatives(*head, totals, slopes, bends)
         return totals
 
     def total(self, scores: np.ndarray) -> np.ndarray:
@@ -69,11 +73,13 @@ class Margins:
         return totals, slopes, bends
 
 
-def search(value: Callable[[np.ndarray], np.ndarray], before: np.ndarray, fall: np.ndarray) -> np.ndarray:
+def search(
+    value: Callable[[np.ndarray], np.ndarray], before: np.ndarray, fall: np.ndarray, gain: np.ndarray
+) -> np.ndarray:
     """The step length of every system: halved until the value falls by a quarter of what the slope `fall` promises.
 
-    Doubled, where even the whole step falls by more than a quadratic would, for as long as that lowers it. 0 where
-    nothing does.
+    Doubled, where even the whole step falls by more than the `gain` that a model promises, for as long as that lowers
+    it. 0 where nothing does.
     """
     t, noise = np.ones_like(before), 1e-15 * np.abs(before)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -82,7 +88,7 @@ def search(value: Callable[[np.ndarray], np.ndarray], before: np.ndarray, fall: 
             t[bad] *= 0.5
             t[t < 1e-12] = 0.0
             now = value(t)
-        long = (t == 1) & (before - now > 0.6 * fall) & (now < before - noise)
+        long = (t == 1) & (before - now > 1.2 * gain) & (now < before - noise)
         while long.any():
             further = value(np.where(long, 2 * t, t))
             long &= further < now - noise
@@ -113,54 +119,52 @@ def descend(
     Z: np.ndarray,
     u: np.ndarray,
     past: Past,
-    diagonal: np.ndarray,
+    terms: Ridge | Proximal,
     lift: float = 1.0,
     rounds: int = 1,
+    enough: float = 1e-4,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lower the loss of rows `Z` (n, width) + their past + the penalty by Newton steps; `diagonal` is that of L2.
+    """Lower the loss of rows `Z` (n, width) + their past + the penalty by Newton steps.
 
     Returns the weights, and the matrices and the gradient (without prior and penalty) of the last quadratic model, of
     which these rows are now a part.
     """
     shape = (margins.n_systems, -1)
     gram, scores = gram_of(margins.loss), Z @ u.T
-    ridge = spread(diagonal, u.reshape(shape))
     grams, slope = past.grams, past.slope
     for left in range(rounds - 1, -1, -1):
         totals, slopes, bends = margins.derivatives(scores, lift)
         grams = past.grams + gram(Z, bends)
         slope = past.slope + (slopes.T @ Z).reshape(shape)
         w = u.reshape(shape)
-        right = slope + ridge * w + past.prior * (w - past.origin)
-        s = -solve(grams, ridge + past.prior, right)
-        fall, line = -(right * s).sum(axis=1), _Line(margins, scores, Z @ s.reshape(u.shape).T, w, s, past, ridge)
-        t = search(line, line(np.zeros(len(w))), fall)
+        s, fall, gain = terms.minimise(grams, slope + past.prior * (w - past.origin), w, past.prior)
+        line = _Line(margins, scores, Z @ s.reshape(u.shape).T, w, s, past, terms)
+        t = search(line, line(np.zeros(len(w))), fall, gain)
         u = u + (t[:, None] * s).reshape(u.shape)
         if left:
             scores = Z @ u.T
-            past = Past(past.grams, past.slope + t[:, None] * _apply(past.grams, s), past.prior, past.origin)
-            if (fall <= 1e-9 * np.abs(totals)).all():
+            past = Past(past.grams, past.slope + t[:, None] * apply(past.grams, s), past.prior, past.origin)
+            if (fall <= enough * np.abs(totals)).all():
                 break
-    return u, grams, slope + t[:, None] * _apply(grams, s)
+    return u, grams, slope + t[:, None] * apply(grams, s)
 
 
 class _Line:
     """What `descend` lowers, as a function of the step lengths."""
 
-    def __init__(self, margins: Margins, scores: Any, moves: Any, w: Any, s: Any, past: Past, ridge: Any):
+    def __init__(self, margins: Margins, scores: Any, moves: Any, w: Any, s: Any, past: Past, terms: Any):
         self.margins, self.scores, self.moves, self.w, self.s = margins, scores, moves, w, s
-        self.past, self.ridge = past, ridge
-        self.first, self.second = past.slope * s, 0.5 * s * _apply(past.grams, s)
+        self.past, self.terms = past, terms
+        self.first, self.second = past.slope * s, 0.5 * s * apply(past.grams, s)
 
     def __call__(self, t: np.ndarray) -> np.ndarray:
         r = t[:, None]
         at = self.w + r * self.s
-        own = 0.5 * (self.ridge * at * at + self.past.prior * (at - self.past.origin) ** 2)
-        of_past = r * self.first + r * r * self.second
-        return self.margins.total(self.scores + t * self.moves) + (of_past + own).sum(axis=1)
+        of_past = r * self.first + r * r * self.second + 0.5 * self.past.prior * (at - self.past.origin) ** 2
+        return self.margins.total(self.scores + t * self.moves) + of_past.sum(axis=1) + self.terms.value(at)
 
 
-def _apply(grams: Any, s: np.ndarray) -> np.ndarray:
+def apply(grams: Any, s: np.ndarray) -> np.ndarray:
     """gram @ s for every system."""
     return np.zeros_like(s) if isinstance(grams, float) else np.matmul(grams, s[:, :, None])[:, :, 0]
 
@@ -173,4 +177,6 @@ def constants(loss: Loss, y: np.ndarray, weight: np.ndarray | None, n_outputs: i
     prior = 0.0 if loss.link == "identity" else 1e-4 * margins.mass
     past = Past(0.0, np.zeros((margins.n_systems, n_outputs // margins.n_systems)), prior, 0.0)
     ones, rounds = np.ones((len(margins.y), 1)), 2 if loss.quadratic else 50
-    return descend(margins, ones, np.zeros((n_outputs, 1)), past, np.zeros(1), rounds=rounds)[0][:, 0]
+    return descend(margins, ones, np.zeros((n_outputs, 1)), past, Ridge(np.zeros(1)), rounds=rounds, enough=1e-9)[0][
+        :, 0
+    ]

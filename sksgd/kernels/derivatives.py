@@ -11,16 +11,16 @@ from ..functions import exp
 from .dense import sum_up
 from .groups import GROUP
 from .intrinsics import get, put
-from .jit import kernel
+from .jit import helper, kernel
 from .update import gradient_of, item, log_sum_exp, target_of, value_of
 
 
 @kernel
-def derivatives(loss, scores, y, weight, lift, identity, totals, slopes, bends):
+def derivatives(loss, scores, y, weight, lift, identity, width, totals, slopes, bends):
     """Row weights times the gradients and curvatures of the loss at `scores` (n, K), into `slopes` and `bends`.
 
     `totals` gets the sums of the losses, one per output or, where the loss is joint, one in all; only these are
-    computed if `slopes` and `bends` are None. For `lift` and `identity` see `bend_of`.
+    computed if `slopes` and `bends` are None. For `lift` and `identity` see `raised`; for `width`, `Smooth`.
     """
     n, K = scores.shape
     p = scores.reshape(-1)
@@ -35,34 +35,74 @@ def derivatives(loss, scores, y, weight, lift, identity, totals, slopes, bends):
                 row, norm = first + i, get(norms, i)
                 score, w = get(p, row * K + k), item(weight, row)
                 target = target_of(loss, y, row, k)
-                put(values, i, w * value_of(loss, score, target, k, norm))
+                put(values, i, w * cost_of(loss, score, target, k, norm, width))
                 if slopes is not None:
-                    slope = gradient_of(loss, score, target, k, norm)
+                    slope, bend = bent(loss, score, target, k, norm, lift, identity, width)
                     put(slopes, row * K + k, w * slope)
-                    put(bends, row * K + k, w * bend_of(loss, score, target, norm, slope, lift, identity))
+                    put(bends, row * K + k, w * bend)
             totals[min(k, len(totals) - 1)] += sum_up(values[:size])
 
 
-def bend_of(loss: Any, p: float, target: float, norm: float, slope: float, lift: float, identity: bool) -> Any:
-    """The curvature of an output; its share e^(p - norm) where the loss is joint.
+def cost_of(loss: Any, p: float, target: float, k: int, norm: float, width: float) -> float:
+    """The loss of output k or, where it has kinks, its envelope: min over q of loss(q) + (q - p)^2/(2 width)."""
+    return (_cost if loss.smooth else _envelope)(loss, p, target, k, norm, width)
 
-    `lift`, from 0 to 1, moves it towards one that promises no step without end: that of the chord from `p` to where the
-    loss is least, at `y` where the link is the `identity`; where scores are logarithms, that of a step of
-    2 (1 + abs(p)).
+
+def _cost(loss, p, target, k, norm, width):
+    return value_of(loss, p, target, k, norm)
+
+
+def _envelope(loss, p, target, k, norm, width):
+    if width == 0.0:
+        return loss.value(p, target)
+    q = loss.prox(p, target, width)
+    return loss.value(q, target) + 0.5 * (q - p) * (q - p) / width
+
+
+def bent(loss: Any, p: float, target: float, k: int, norm: float, lift: float, identity: bool, width: float) -> Any:
+    """The derivatives of that: the gradient, and the curvature or, where the loss is joint, the share e^(p - norm)."""
+    return _bent_as(loss)(loss, p, target, k, norm, lift, identity, width)
+
+
+def _bent_as(loss):
+    if loss.joint:
+        return _share
+    return _bend if loss.smooth else _kinked
+
+
+def _bend(loss, p, target, k, norm, lift, identity, width):
+    slope = gradient_of(loss, p, target, k, norm)
+    return slope, raised(max(loss.curvature(p, target), 0.0), p, target, slope, lift, identity, loss.max_curvature)
+
+
+def _share(loss, p, target, k, norm, lift, identity, width):
+    return gradient_of(loss, p, target, k, norm), exp(p - norm)
+
+
+def _kinked(loss, p, target, k, norm, lift, identity, width):
+    if width == 0.0:
+        return loss.gradient(p, target), 0.0
+    slope, e = (p - loss.prox(p, target, width)) / width, 1e-3 * width
+    rate = (loss.prox(p + e, target, width) - loss.prox(p - e, target, width)) / (2.0 * e)
+    return slope, raised(max(1.0 - rate, 0.0) / width, p, target, slope, lift, identity, 1.0 / width)
+
+
+@helper
+def raised(bend: float, p: float, target: float, slope: float, lift: float, identity: bool, most: float) -> float:
+    """`bend` moved, by `lift` from 0 to 1, towards a curvature that promises no step without end.
+
+    That is the one of the chord from `p` to where the loss is least, at the target where the link is the `identity`;
+    where scores are logarithms, that of a step of 2 (1 + abs(p)). It is at `most` that number.
     """
-    return (_share if loss.joint else _bend)(loss, p, target, norm, slope, lift, identity)
-
-
-def _bend(loss, p, target, norm, slope, lift, identity):
-    bend = max(loss.curvature(p, target), 0.0)
     reach = max(abs(p - target), 1e-8 * abs(p), 1e-100) if identity else 2.0 * (1.0 + abs(p))
-    return bend + lift * max(min(abs(slope) / reach, loss.max_curvature) - bend, 0.0)
+    return bend + lift * max(min(abs(slope) / reach, most) - bend, 0.0)
 
 
-def _share(loss, p, target, norm, slope, lift, identity):
-    return exp(p - norm)
+@overload(cost_of, strict=False)
+def _(loss: Any, p: Any, target: Any, k: Any, norm: Any, width: Any) -> Any:
+    return _cost if loss.cls.smooth else _envelope
 
 
-@overload(bend_of, strict=False)
-def _(loss: Any, p: Any, target: Any, norm: Any, slope: Any, lift: Any, identity: Any) -> Any:
-    return _share if loss.cls.joint else _bend
+@overload(bent, strict=False)
+def _(loss: Any, p: Any, target: Any, k: Any, norm: Any, lift: Any, identity: Any, width: Any) -> Any:
+    return _bent_as(loss.cls)

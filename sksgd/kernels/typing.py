@@ -204,7 +204,7 @@ _ROLES: dict[type, type[ComponentType]] = {
     Idle: IdleType,
 }
 
-_register(LossType, {"value": "p, y", "gradient": "p, y", "curvature": "p, y"})
+_register(LossType, {"value": "p, y", "gradient": "p, y", "curvature": "p, y", "prox": "p, y, step"})
 _register(JointLossType, {"value": "p, y, norm", "gradient": "p, y, norm"})
 _register(
     PenaltyType,

@@ -127,6 +127,9 @@ class Hinge(_Margin):
     def curvature(self, p: float, y: float) -> float:
         return 0.0
 
+    def prox(self, p: float, y: float, step: float) -> float:
+        return y * min(p * y + step, max(p * y, self.threshold))
+
 
 class SquaredHinge(_Margin):
     """The squared hinge, max(0, threshold - p y)^2, without a factor 1/2. Coding "sign": y in {-1, 1}.
@@ -187,6 +190,9 @@ class Perceptron(_Margin):
 
     def curvature(self, p: float, y: float) -> float:
         return 0.0
+
+    def prox(self, p: float, y: float, step: float) -> float:
+        return y * min(p * y + step, max(p * y, 0.0))
 
 
 class ModifiedHuber(_Margin):

@@ -120,6 +120,12 @@ class EpsilonInsensitive(Loss):
     def curvature(self, p: float, y: float) -> float:
         return 0.0
 
+    def prox(self, p: float, y: float, step: float) -> float:
+        if abs(p - y) <= self.epsilon:
+            return p
+        size = max(abs(p - y) - step, self.epsilon)
+        return y + size if p > y else y - size
+
 
 class SquaredEpsilonInsensitive(Loss):
     """The squared residual beyond a tube: max(0, abs(r) - epsilon)^2, without a factor 1/2.
@@ -190,6 +196,10 @@ class Quantile(Loss):
 
     def curvature(self, p: float, y: float) -> float:
         return 0.0
+
+    def prox(self, p: float, y: float, step: float) -> float:
+        above, below = p - (1.0 - self.quantile) * step, p + self.quantile * step
+        return above if above > y else min(below, y)
 
 
 class Poisson(Loss):

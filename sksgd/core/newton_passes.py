@@ -1,0 +1,148 @@
+"""Newton's method on rows in memory: steps on all of them, with a line search and an estimate of what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .descent import search
+from .newton_memory import Memory
+from .newton_stream import settle, stream
+from .penalised import Proximal, Ridge
+from .quadratic import secant
+from .sweeps import Rows, Sweep
+
+#: Rows from which on a fit begins with a stream.
+MANY = 1000
+#: Secant steps after that of Newton in a pass: one, and one more for each so many unknowns, up to the most.
+SECANT, MOST_SECANTS = 10, 8
+#: A fit begins with a part of the rows, so many for each unknown and at least the least, unless they are most of all.
+PER_UNKNOWN, LEAST, SHARE = 30, 4096, 16
+
+
+def improve(
+    problem: Any, memory: Memory, block: Any, order: Callable[[], np.ndarray], enough: Callable[[], bool]
+) -> None:
+    """One pass over all rows; see `sksgd.base.BlockOptimizer`."""
+    settle(problem, memory)
+    rows, n = Rows(block.X, block.y, block.weight), len(block)
+    present = np.arange(n) if block.present is None else block.present
+    new = memory.coordinates is None
+    if new:
+        memory.open(problem, rows.take(present[:: max(1, n // 1000)]))
+    sweep, width = Sweep(problem.loss, memory.coordinates, rows, block.present, len(memory.u)), memory.u.shape[1]
+    if new and memory.blank and not problem.loss.quadratic and n >= max(MANY, 32 * width):
+        _begin(problem, memory, sweep, rows, present[order()])
+    else:
+        _newton_step(problem, memory, sweep)
+    # More steps, with matrices that learn from each, as long as they gain: cheap where there are many unknowns.
+    for _ in range(min(MOST_SECANTS, 1 + memory.slope.shape[1] // SECANT)):
+        before = memory.decrement
+        if enough():
+            break
+        memory.doubt = np.sqrt(memory.doubt) * _move(problem, memory, sweep)[2]  # old doubts fade
+        if not memory.decrement < 0.95 * before:
+            break
+
+
+def _begin(problem: Any, memory: Memory, sweep: Sweep, rows: Rows, order: np.ndarray) -> None:
+    """A stream of some rows, then a step on all of them; of all rows, if they are not many."""
+    start, n, some = memory.u, len(order), max(len(order) // SHARE, PER_UNKNOWN * memory.slope.shape[1], LEAST)
+    some = some if 2 * some <= n else n
+    stream(problem, memory, rows, order[:some], growth=1.0)
+    settle(problem, memory)
+    constant = sweep.margins.total(np.tile(sweep.coordinates.outwards(start, np.float64)[1], (n, 1))).sum()
+    if some < n or not _assess(problem, memory, sweep).sum() <= constant:
+        part = None if some == n else Sweep(problem.loss, memory.coordinates, rows, order[:some], len(start))
+        _newton_step(problem, memory, sweep, (start, constant), part)
+
+
+def _newton_step(problem: Any, memory: Memory, sweep: Sweep, rival: Any = None, part: Sweep | None = None) -> None:
+    """A step with the matrices of the present weights, or of the `rival`, if its sum of losses is lower.
+
+    The matrices are those of a `part` of the rows, if given.
+    """
+    lift, stale = memory.lift, memory.decrement
+    memory.mass, memory.n_rows, memory.prior = sweep.margins.mass, sweep.n, 0.0
+    memory.enter(memory.penalty(problem))
+    memory.totals, memory.slope, memory.grams = sweep.measure(memory.u, lift, grams=part is None)
+    if rival is not None and not memory.totals.sum() <= rival[1]:
+        memory.u, part = rival[0], None
+        memory.enter(memory.penalty(problem))
+        memory.totals, memory.slope, memory.grams = sweep.measure(memory.u, lift)
+    if part is not None:
+        memory.grams = part.measure(memory.u, lift)[2] * (sweep.margins.mass / part.margins.mass)
+    if not memory.finite:
+        memory.objective = np.nan
+        return
+    t, fall, surplus = _move(problem, memory, sweep)
+    if lift == 0 and np.isfinite(stale):
+        # How much too small the last decrement was, since its matrices were those of other weights.
+        surplus = max(surplus, min(fall.sum() / memory.mass / max(stale, 1e-300), 100.0))
+    memory.doubt = surplus
+    memory.stuck = bool((t == 0).all() and lift == 1.0) or fall.sum() <= 1e-14 * memory.mass * abs(memory.objective)
+    memory.lift = 1.0 if (t < 0.1).any() else (0.1 * lift if lift > 0.01 else 0.0)
+
+
+def _move(problem: Any, memory: Memory, sweep: Sweep) -> tuple[np.ndarray, np.ndarray, float]:
+    """A step with a line search: its lengths, the slopes at its start, and the surplus in what was gained.
+
+    The surplus is the factor, at least 1, by which the objective fell further than the quadratic model promised:
+    by about as much the matrices are too large at the new weights, and decrements with them too small.
+    """
+    terms, slope = memory.penalty(problem), memory.slope
+    w = memory.u.reshape(slope.shape)
+    s, fall, gain = terms.minimise(memory.grams, slope, w)
+    if problem.loss.joint:  # which does not see what moves the scores of all classes alike
+        moves = s.reshape(memory.u.shape)
+        s = (moves - np.where(terms.loose, moves.mean(axis=0), 0.0)).reshape(s.shape)
+    before = memory.totals + terms.value(w)
+    memory.steps += 1
+    if problem.loss.quadratic and gain.sum() < (1 - 1e-6) * before.sum():
+        # The model is the objective: no need to look at the rows again, unless too many digits would cancel.
+        memory.u = memory.u + s.reshape(memory.u.shape)
+        memory.slope = slope + s @ memory.grams[0]
+        memory.totals = before - gain - terms.value(memory.u.reshape(slope.shape))
+        _weigh(problem, memory)
+        return np.ones(len(s)), fall, 1.0
+    scores, start, t = sweep.scores.copy(), memory.u, np.ones(len(s))
+    memory.u = start + s.reshape(start.shape)
+    memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
+    if not problem.loss.quadratic:
+        t = _lengths(sweep, scores, terms, w, s, (before, fall, gain))
+        if (t != 1).any():
+            memory.u = start + (t[:, None] * s).reshape(start.shape)
+            memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
+        memory.grams = secant(memory.grams, t[:, None] * s, memory.slope - slope)
+    _weigh(problem, memory)
+    gained, promised = before.sum() - memory.objective * memory.mass, gain.sum()
+    rounding = 1e-12 * abs(memory.objective) * memory.mass
+    return t, fall, float(np.clip(gained / promised, 1.0, 100.0)) if promised > rounding else 1.0
+
+
+def _lengths(sweep: Sweep, scores: np.ndarray, terms: Ridge | Proximal, w: Any, s: Any, expected: Any) -> np.ndarray:
+    """How far to go along `s` from `w`, where the scores were `scores`; at the end of `s` they are those of `sweep`."""
+    moves = sweep.scores - scores
+
+    def value(t: np.ndarray) -> np.ndarray:
+        """The objective times the mass, for the step lengths `t`."""
+        return sweep.margins.total(scores + t * moves) + terms.value(w + t[:, None] * s)
+
+    return search(value, *expected)
+
+
+def _assess(problem: Any, memory: Memory, sweep: Sweep) -> np.ndarray:
+    """Measure the losses and their gradient on all rows."""
+    memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
+    _weigh(problem, memory)
+    return memory.totals
+
+
+def _weigh(problem: Any, memory: Memory) -> None:
+    """The objective, and the Newton decrement with the last matrices."""
+    terms, w = memory.penalty(problem), memory.u.reshape(memory.slope.shape)
+    gain = terms.minimise(memory.grams, memory.slope, w).gain
+    memory.decrement = max(2.0 * float(gain.sum()) / memory.mass, 0.0)
+    memory.objective = float(memory.totals.sum() + terms.value(w).sum()) / memory.mass

@@ -1,0 +1,71 @@
+"""Newton's method on a stream: a quadratic model per block of rows, and the minimum of all models together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .descent import Margins, Past, descend
+from .newton_memory import Memory
+from .quadratic import gram_of
+from .sweeps import Rows
+
+#: Newton steps on the first block.
+ROUNDS = 8
+#: The prior of a stream in rows of the first block; how far it raises the shares of improbable classes.
+PRIOR, SHARE = 0.4, 0.1
+
+
+def stream(problem: Any, memory: Memory, rows: Rows, order: np.ndarray, growth: float = 0.1) -> None:
+    """Take in rows in this order; those short of a block, which is `growth` times all rows so far, wait."""
+    done = 0
+    while (missing := _block_size(problem, memory, growth) - memory.waiting) <= len(order) - done:
+        own = rows.take(order[done : done + missing])
+        _step(problem, memory, Rows.join((*memory.pending, own)))
+        memory.pending, memory.waiting = (), 0
+        done += missing
+    if done < len(order):
+        memory.pending = (*memory.pending, rows.take(order[done:]))
+        memory.waiting += len(order) - done
+
+
+def settle(problem: Any, memory: Memory) -> None:
+    """Take in the rows that wait, and go to the minimum of the model if it is the objective."""
+    if memory.pending:
+        _step(problem, memory, Rows.join(memory.pending))
+        memory.pending, memory.waiting = (), 0
+    if problem.loss.quadratic and memory.n_rows:
+        step = memory.penalty(problem).minimise(memory.grams, memory.slope, memory.u).s
+        memory.slope, memory.u = memory.slope + step @ memory.grams[0], memory.u + step
+
+
+def _block_size(problem: Any, memory: Memory, growth: float) -> int:
+    """How many rows the next block has."""
+    width = memory.coef.shape[1] + problem.fit_intercept
+    if memory.n_rows == 0:
+        return max(32, 8 * width)
+    return int(min(max(32, 10 * growth * width, growth * memory.n_rows), max(4096, 4 * width)))
+
+
+def _step(problem: Any, memory: Memory, rows: Rows) -> None:
+    """Learn from one block."""
+    if memory.coordinates is None:
+        memory.open(problem, rows)
+    first, margins = memory.n_rows == 0, Margins(problem.loss, rows.y, rows.weight, len(memory.u))
+    Z = memory.coordinates.rows(rows.X)
+    memory.n_rows, memory.mass = memory.n_rows + len(rows), memory.mass + margins.mass
+    memory.steps += 1
+    if problem.loss.quadratic:
+        _, slopes, bends = margins.derivatives(Z @ memory.u.T, 0.0)
+        memory.grams = memory.grams + gram_of(problem.loss)(Z, bends)
+        memory.slope = memory.slope + slopes.T @ Z
+        return
+    terms = memory.penalty(problem)
+    memory.enter(terms)
+    if first:
+        memory.prior = PRIOR * float(margins.derivatives(Z @ memory.u.T, 1.0)[2].mean())
+    past = Past(memory.grams, memory.slope, memory.prior, memory.origin)
+    lift = SHARE if problem.loss.joint and not first else 1.0
+    head = (margins, Z, memory.u, past, terms)
+    memory.u, memory.grams, memory.slope = descend(*head, lift=lift, rounds=ROUNDS if first else 1)
