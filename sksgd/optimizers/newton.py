@@ -26,9 +26,9 @@ class Newton(BlockOptimizer):
     About the present weights a block b is replaced by its quadratic model, of matrix A_b = sum s_i l''_i x_i x_i' and
     gradient g_b = sum s_i l'_i x_i. Models of blocks add up, and the weights go to the minimum of all models and the
     penalty, or less far where the true loss of the block says so. Blocks grow with the number of rows seen. One pass
-    over squared errors gives the exact minimum, one over another loss comes near it. A further pass of `fit` is a Newton
-    step on all rows, with a line search, and up to eight steps with the same matrix, updated by their secants (BFGS):
-    they read the rows again, but cost only O(d) a row.
+    over squared errors gives the exact minimum, one over another loss comes near it. A further pass of `fit` is a
+    Newton step on all rows, with a line search, and up to eight steps with the same matrix, updated by their secants
+    (BFGS): they read the rows again, but cost only O(d) a row.
 
     A row costs O(d^2), and a block O(d^3) beside; with several outputs so for each, but once for squared errors. For K
     classes K d takes the place of d.
