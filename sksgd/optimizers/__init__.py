@@ -16,11 +16,13 @@ from .coordinate import (
     resolve_optimizer,
 )
 from .newton import Newton
+from .svrg import SVRG
 
 __all__ = [
     "BLOCK_OPTIMIZERS",
     "OPTIMIZERS",
     "SGD",
+    "SVRG",
     "AdaGrad",
     "Adam",
     "AdamW",
@@ -32,4 +34,4 @@ __all__ = [
     "resolve_optimizer",
 ]
 
-BLOCK_OPTIMIZERS: dict[str, type[BlockOptimizer]] = {"newton": Newton}
+BLOCK_OPTIMIZERS: dict[str, type[BlockOptimizer]] = {"newton": Newton, "svrg": SVRG}
