@@ -13,6 +13,8 @@ from .subspace import Subspace
 
 #: Steps of earlier passes that are searched along.
 KEPT = 5
+import os
+FACTOR=float(os.environ.get("FACTOR","1")); DROP=float(os.environ.get("DROP",".5"))
 
 
 class Course:
@@ -59,7 +61,6 @@ class Course:
         self.steps, self.moves = [], []
         self.at = (memory.coef, memory.intercept)
         self._measure()
-        self._scale()
 
     def is_at(self, memory: Any) -> bool:
         """Whether this is where the memory stands."""
@@ -85,24 +86,35 @@ class Course:
             return 0.0
         return self.of_others + float(total_penalty(penalty, self.alpha, np.ascontiguousarray(u[:, :-1])))
 
-    def _scale(self) -> None:
-        """The steps of the columns, and how often rows are to be visited."""
+    def _scale(self, lift: float) -> tuple[np.ndarray, np.ndarray, float]:
+        """The steps of columns and intercept, and how often rows are to be visited, at the curvature of the weights.
+
+        By the share `lift` that is taken to be what it may become.
+        """
         loss, design = self.problem.loss, self.design
-        bound = loss.max_curvature
-        mean = float(self.bends.max(axis=1).mean())
-        c = bound if np.isfinite(bound) else max(mean, 1e-300)
-        total = design.square + self.strength[:-1] / c
-        self.metric = np.where((total > 0) & np.isfinite(total), 1.0 / np.where(total > 0, total, 1.0), 0.0)
-        norms = 1.0 + design.norms(self.metric)
         share = 1.0 if design.weight is None else design.weight
-        self.often = 0.5 + 0.5 * norms / (share * norms).mean()
-        L = c * (norms / self.often).max() + (self.strength[:-1] * self.metric).max(initial=0.0)
-        self.rate = (1.0 if loss.quadratic else 1.5 if loss.joint else 2.0) / L
+        bends = self.bends.max(axis=1)
+        mean = float((share * bends).mean())
+        bound = loss.max_curvature if np.isfinite(loss.max_curvature) else max(mean, 1e-300)
+        if loss.joint:
+            bends = np.minimum(bends * 2, bound)
+            mean = float((share * bends).mean())
+        square = np.append(design.square, 1.0)
+        bend = self.bend.max(axis=0) if not loss.joint else mean * square
+        bend = bend + lift * np.maximum(bound * square - bend, 0.0)
+        bends = bends + lift * np.maximum(bound - bends, 0.0)
+        total = bend + self.strength
+        metric = np.where((total > 0) & np.isfinite(total), 1.0 / np.where(total > 0, total, 1.0), 0.0)
+        norms = bends * (metric[-1] + design.norms(metric[:-1]))
+        often = 0.5 + 0.5 * norms / (share * norms).mean()
+        L = (norms / often).max() + (self.strength * metric).max()
+        return metric * (FACTOR if not loss.quadratic else 1.0) / L, often
 
     # ---- one pass ----------------------------------------------------------------------------------------------------
 
     def outer(self, memory: Any, order: np.ndarray) -> None:
-        walk = self._walk(memory.rate, self._visits(order))
+        step, often = self._scale(memory.lift)
+        walk = self._walk(memory.rate * step, 1.0 / often, self._visits(order, often))
         before = self.objective
         steps = np.stack([point - self.u for point in walk])
         memory.steps += len(order)
@@ -110,24 +122,25 @@ class Course:
             self._search(memory, steps)
         else:
             memory.rate *= 0.25
+            memory.lift=1.0
         self._conclude(memory, before)
 
-    def _visits(self, order: np.ndarray) -> np.ndarray:
+    def _visits(self, order: np.ndarray, often: np.ndarray) -> np.ndarray:
         """Rows in a random order, each about as often as it is to be visited."""
         rng = np.random.Generator(np.random.SFC64(order[:16]))
-        often = self.often if self.design.weight is None else self.often * self.design.weight
+        often = often if self.design.weight is None else often * self.design.weight
         edges = np.floor(np.cumsum(often[order]) + rng.random())
         visits = np.repeat(order, np.diff(edges, prepend=0.0).astype(np.int64))
         rng.shuffle(visits)
         return visits
 
-    def _walk(self, rate: float, order: np.ndarray) -> tuple[np.ndarray, ...]:
+    def _walk(self, step: np.ndarray, factor: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, ...]:
         """Corrected steps along rows; the mean of all points, and the last."""
         from ..kernels.svrg import EXTRA, Columns, Work, inner_loop
 
-        design, K, eta = self.design, self.K, rate * self.rate
+        design, K = self.design, self.K
         n_dense = design.dense.shape[1]
-        step = eta * self.metric
+        step, of_intercept = step[:-1], step[-1] if self.problem.fit_intercept else 0.0
         pull = step * self.strength[:-1]
         keep = pull / (1.0 + pull) if self.smooth else np.ascontiguousarray(self.alpha)
         drag = step * self.slope[:, :-1]
@@ -149,9 +162,8 @@ class Course:
         records[:, :K], records[:, 2 * K : 3 * K] = w[:, rest].T, drag[:, rest].T
         records[:, 3 * K + 1], records[:, 3 * K + 2] = step[rest], keep[rest]
         records[:, 3 * K + 3] = np.log1p(-keep[rest]) if self.smooth else 0.0
-        of_intercept = eta if self.problem.fit_intercept else 0.0
         bias = np.stack([self.u[:, -1], np.zeros(K), of_intercept * self.slope[:, -1]])
-        work = Work(design.y, order, self.slopes, 1.0 / self.often)
+        work = Work(design.y, order, self.slopes, factor)
         penalty = None if self.smooth else self.problem.penalty
         inner_loop(
             self.problem.loss, penalty, work, columns, design.rows, records, bias, of_intercept, self.bounds
@@ -172,7 +184,12 @@ class Course:
         total = self.margins.total(np.ascontiguousarray(self.scores + moves[-1]))
         at_last = float(total.sum()) / self.margins.mass + self._penalty(last)
         good = at_last < self.objective
-        memory.rate = min(1.0, 1.5 * memory.rate) if good else 0.5 * memory.rate
+        if good:
+            memory.rate = min(1.0, 1.5 * memory.rate)
+            memory.lift *= DROP
+        else:
+            memory.lift = min(1.0, 4*memory.lift+.01)
+            memory.rate *= 0.5 if memory.lift==1.0 or self.problem.loss.quadratic else 1.0
         if not self.smooth:
             if good:
                 self._go(steps[-1], moves[-1])

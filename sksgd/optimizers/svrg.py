@@ -74,6 +74,7 @@ class Memory:
     coef: np.ndarray
     intercept: np.ndarray
     rate: float = 1.0
+    lift: float = 1.0
     steps: int = 0
     objective: float = np.nan
     excess: float = np.nan
