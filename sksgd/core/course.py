@@ -1,132 +1,163 @@
-"""The way of SVRG over the rows of a fit: gradients, walks, and the search for the best point of what they span."""
+"""The way of SVRG over the rows of a fit: walks of corrected steps, and searches over what they span."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
 from .batches import Block
-from .descent import Margins, constants
+from .descent import Margins
 from .design import Design
 from .subspace import Subspace
 
-#: Steps of earlier passes that are searched along.
+#: Steps of the past that are searched along.
 KEPT = 5
-import os
-FACTOR=float(os.environ.get("FACTOR","1")); DROP=float(os.environ.get("DROP",".5"))
 
 
-class Course:
-    """Weights on their way to the minimum of the objective, with their scores and gradients.
-
-    Parameters
-    ----------
-    problem : Problem
-    memory : Memory
-        Where to start.
-    block : Block
+@dataclasses.dataclass(frozen=True, eq=False)
+class Point:
+    """Weights with all that is known there.
 
     Attributes
     ----------
     u : ndarray of shape (K, width + 1)
-        The weights of the columns of the `Design`, and the intercept of the centred rows.
+        Weights of the columns of the `Design`, and the intercept of the centred rows.
+    scores, slopes, bends : ndarray of shape (n, K)
+        The derivatives of the loss, without the weights of the rows.
+    slope, bend : ndarray of shape (K, width + 1)
+        Gradient and diagonal of the Hessian of the mean loss.
+    objective : float
     """
 
-    def __init__(self, problem: Any, memory: Any, block: Block):
-        self.problem, self.K = problem, len(memory.coef)
+    u: np.ndarray
+    scores: np.ndarray
+    slopes: np.ndarray
+    bends: np.ndarray
+    slope: np.ndarray
+    bend: np.ndarray
+    objective: float
+
+
+class Course:
+    """Weights on their way to the minimum of the objective over the rows of a block.
+
+    Attributes
+    ----------
+    smooth : bool
+        Whether the penalty is L2, without bounds; else weights keep their signs in a search, and zeros stay zero.
+    strength : ndarray of shape (width + 1,)
+        The second derivative of the penalty where it is smooth.
+    """
+
+    def __init__(self, problem: Any, coef: np.ndarray, intercept: np.ndarray, block: Block):
+        self.problem, self.K = problem, len(coef)
         self.design = design = Design(block, problem.fit_intercept)
         self.margins = Margins(problem.loss, design.y, design.weight, self.K)
         self.alpha = design.inwards(np.full(design.n_features, problem.alpha))
         self.bounds = None if problem.bounds is None else np.ascontiguousarray(design.inwards(problem.bounds))
-        unit, two = (problem.penalty.value(w, 1.0) for w in (1.0, 2.0))
-        self.smooth = problem.penalty.linear and two == 4.0 * unit and problem.bounds is None
-        #: Of the part of the penalty that is quadratic.
-        self.strength = np.append((two - 2.0 * unit) * self.alpha, 0.0)
-        self._start(memory)
-
-    def _start(self, memory: Any) -> None:
-        problem, design = self.problem, self.design
-        coef, intercept = memory.coef, memory.intercept
-        if problem.fit_intercept and memory.blank:
-            intercept = constants(problem.loss, design.y, design.weight, self.K)
-        # Weights of empty columns go where the penalty wants them.
+        one, two = (problem.penalty.value(w, 1.0) for w in (1.0, 2.0))
+        self.smooth = problem.penalty.linear and two == 4.0 * one and problem.bounds is None
+        self.strength = np.append((two - 2.0 * one) * self.alpha, 0.0)
+        # Weights of columns without values go where the penalty wants them.
         self.others = np.where(np.asarray(problem.alpha) > 0, 0.0, coef)
         if problem.bounds is not None:
             self.others, coef = (np.clip(values, *problem.bounds) for values in (self.others, coef))
         w = design.inwards(coef)
-        self.u = np.column_stack([w, intercept + w @ design.mean])
         self.of_others = problem.penalty_value(design.outwards(np.zeros_like(w), self.others))
-        self.scores = design.products(w - 0.0) + self.u[:, -1]
-        self.steps, self.moves = [], []
-        self.at = (memory.coef, memory.intercept)
-        self._measure()
+        self.steps: list[np.ndarray] = []
+        self.moves: list[np.ndarray] = []
+        u = np.column_stack([w, intercept + w @ design.mean])
+        self.point = self._measure(u, self._products(u[None])[0])
 
-    def is_at(self, memory: Any) -> bool:
-        """Whether this is where the memory stands."""
-        return self.at[0] is memory.coef and self.at[1] is memory.intercept
+    def weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """Raw weights (K, d) and intercepts (K,)."""
+        w = self.point.u[:, :-1]
+        return self.design.outwards(w, self.others), self.point.u[:, -1] - w @ self.design.mean
 
-    def _measure(self) -> None:
-        """The objective at the weights, and its derivatives."""
-        totals, slopes, bends = self.margins.derivatives(self.scores, 0.0)
-        mass = self.margins.mass
-        self.objective = float(totals.sum()) / mass + self._penalty(self.u)
-        first, second = self.design.sums(slopes, bends)
-        self.slope = np.column_stack([first, slopes.sum(axis=0)]) / mass
-        self.bend = np.column_stack([second, bends.sum(axis=0)]) / mass
-        self.slopes, self.bends = slopes, bends
-        if self.design.weight is not None:
-            self.slopes, self.bends = slopes / self.design.weight[:, None], bends / self.design.weight[:, None]
+    # ---- points ------------------------------------------------------------------------------------------------------
+
+    def _products(self, steps: np.ndarray) -> np.ndarray:
+        """What steps (m, K, width + 1) add to the scores: (m, n, K)."""
+        flat = steps.reshape(-1, steps.shape[2])
+        products = self.design.products(flat[:, :-1]) + flat[:, -1]
+        return np.ascontiguousarray(products.reshape(len(products), len(steps), self.K).transpose(1, 0, 2))
+
+    def _measure(self, u: np.ndarray, scores: np.ndarray) -> Point:
+        """The point of these weights."""
+        totals, slopes, bends = self.margins.derivatives(scores, 0.0)
+        mass, weight = self.margins.mass, self.design.weight
+        if self.problem.loss.joint:  # whose bends are shares s times row weights; the Hessian has s (1 - s)
+            bends *= 1.0 - bends if weight is None else 1.0 - bends / weight[:, None]
+        slope, bend = self.design.sums(slopes, bends)
+        slope, bend = np.column_stack([slope, slopes.sum(axis=0)]), np.column_stack([bend, bends.sum(axis=0)])
+        if weight is not None:
+            slopes, bends = slopes / weight[:, None], bends / weight[:, None]
+        objective = float(totals.sum()) / mass + self._penalty(u)
+        return Point(u, scores, slopes, bends, slope / mass, bend / mass, objective)
 
     def _penalty(self, u: np.ndarray) -> float:
         from ..kernels.dense import total_penalty
 
-        penalty = self.problem.penalty
-        if penalty.free:
+        if self.problem.penalty.free:
             return 0.0
-        return self.of_others + float(total_penalty(penalty, self.alpha, np.ascontiguousarray(u[:, :-1])))
+        return self.of_others + float(
+            total_penalty(self.problem.penalty, self.alpha, np.ascontiguousarray(u[:, :-1]))
+        )
 
-    def _scale(self, lift: float) -> tuple[np.ndarray, np.ndarray, float]:
-        """The steps of columns and intercept, and how often rows are to be visited, at the curvature of the weights.
+    def _go(self, u: np.ndarray, scores: np.ndarray) -> bool:
+        """Go to these weights if the objective is lower there; whether it is."""
+        point = self._measure(u, np.ascontiguousarray(scores))
+        lower = point.objective < self.point.objective
+        if lower:
+            self.point = point
+        return lower
 
-        By the share `lift` that is taken to be what it may become.
+    def decrement(self) -> float:
+        """What the objective would fall by if every weight went to its minimum, and none knew of the others."""
+        from ..kernels.svrg import decrement
+
+        point = self.point
+        bend = np.maximum(point.bend, 1e-6 * np.append(self.design.square, 1.0) * point.bend[:, -1:])
+        w, slope, of_w = (np.ascontiguousarray(values) for values in (point.u[:, :-1], point.slope[:, :-1], bend[:, :-1]))
+        gain = float(decrement(self.problem.penalty, w, slope, of_w, self.alpha, self.bounds))
+        if self.problem.fit_intercept:
+            gain += float((0.5 * point.slope[:, -1] ** 2 / np.maximum(bend[:, -1], 1e-300)).sum())
+        return gain
+
+    # ---- scales ------------------------------------------------------------------------------------------------------
+
+    def scale(self, lift: float) -> tuple[np.ndarray, np.ndarray]:
+        """The steps of all weights (width + 1,), and how often rows are to be visited (n,), 1 in the mean.
+
+        Both follow the curvatures of the losses at the point, raised to their bound by the share `lift`: they change
+        on the way. Each row is visited half as often as all others, and half in proportion to what it makes steps
+        short by.
         """
-        loss, design = self.problem.loss, self.design
+        loss, design, point = self.problem.loss, self.design, self.point
         share = 1.0 if design.weight is None else design.weight
-        bends = self.bends.max(axis=1)
-        mean = float((share * bends).mean())
-        bound = loss.max_curvature if np.isfinite(loss.max_curvature) else max(mean, 1e-300)
-        if loss.joint:
-            bends = np.minimum(bends * 2, bound)
-            mean = float((share * bends).mean())
-        square = np.append(design.square, 1.0)
-        bend = self.bend.max(axis=0) if not loss.joint else mean * square
-        bend = bend + lift * np.maximum(bound * square - bend, 0.0)
+        # The matrix diag(s) - s s' is at most twice the largest element of its diagonal.
+        factor = 2.0 if loss.joint else 1.0
+        bends, bend = factor * point.bends.max(axis=1), factor * point.bend.max(axis=0)
+        bound = loss.max_curvature if np.isfinite(loss.max_curvature) else float((share * bends).mean())
         bends = bends + lift * np.maximum(bound - bends, 0.0)
+        bend = bend + lift * np.maximum(bound * np.append(design.square, 1.0) - bend, 0.0)
         total = bend + self.strength
-        metric = np.where((total > 0) & np.isfinite(total), 1.0 / np.where(total > 0, total, 1.0), 0.0)
-        norms = bends * (metric[-1] + design.norms(metric[:-1]))
-        often = 0.5 + 0.5 * norms / (share * norms).mean()
-        L = (norms / often).max() + (self.strength * metric).max()
-        return metric * (FACTOR if not loss.quadratic else 1.0) / L, often
+        usable = (total > 0) & np.isfinite(total)
+        steps = np.where(usable, 1.0 / np.where(usable, total, 1.0), 0.0)
+        norms = bends * (steps[-1] + design.norms(steps[:-1]))
+        mean = (share * norms).mean()
+        often = 0.5 + 0.5 * norms / mean if mean > 0 else np.ones(design.n)
+        longest = (norms / often).max() + (self.strength * steps).max()
+        if not self.problem.fit_intercept:
+            steps[-1] = 0.0
+        return steps / longest if longest > 0 else steps, often
 
-    # ---- one pass ----------------------------------------------------------------------------------------------------
+    # ---- walks -------------------------------------------------------------------------------------------------------
 
-    def outer(self, memory: Any, order: np.ndarray) -> None:
-        step, often = self._scale(memory.lift)
-        walk = self._walk(memory.rate * step, 1.0 / often, self._visits(order, often))
-        before = self.objective
-        steps = np.stack([point - self.u for point in walk])
-        memory.steps += len(order)
-        if np.isfinite(steps).all():
-            self._search(memory, steps)
-        else:
-            memory.rate *= 0.25
-            memory.lift=1.0
-        self._conclude(memory, before)
-
-    def _visits(self, order: np.ndarray, often: np.ndarray) -> np.ndarray:
-        """Rows in a random order, each about as often as it is to be visited."""
+    def visits(self, order: np.ndarray, often: np.ndarray) -> np.ndarray:
+        """Rows in a random order, each about as often as it is to be visited, times its weight."""
         rng = np.random.Generator(np.random.SFC64(order[:16]))
         often = often if self.design.weight is None else often * self.design.weight
         edges = np.floor(np.cumsum(often[order]) + rng.random())
@@ -134,114 +165,112 @@ class Course:
         rng.shuffle(visits)
         return visits
 
-    def _walk(self, step: np.ndarray, factor: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Corrected steps along rows; the mean of all points, and the last."""
+    def walk(self, step: np.ndarray, often: np.ndarray, order: np.ndarray) -> list[np.ndarray]:
+        """From the point along rows by corrected steps; where it ends and, if all is smooth, before it the mean."""
         from ..kernels.svrg import EXTRA, Columns, Work, inner_loop
 
-        design, K = self.design, self.K
+        design, point, K = self.design, self.point, self.K
         n_dense = design.dense.shape[1]
-        step, of_intercept = step[:-1], step[-1] if self.problem.fit_intercept else 0.0
-        pull = step * self.strength[:-1]
-        keep = pull / (1.0 + pull) if self.smooth else np.ascontiguousarray(self.alpha)
-        drag = step * self.slope[:, :-1]
+        dense, sparse = slice(0, n_dense), slice(n_dense, design.width)
+        pull = step[:-1] * self.strength[:-1]
+        keep = pull / (1.0 + pull) if self.smooth else self.alpha
+        drag = step * point.slope
         if self.smooth:
-            drag *= 1.0 - keep
-        w = self.u[:, :-1]
-        part = slice(0, n_dense)
-        columns = Columns(
-            design.dense,
-            design.mean[part],
-            step[part],
-            keep[part],
-            w[:, part].copy(),
-            np.zeros((K, n_dense)),
-            np.ascontiguousarray(drag[:, part]),
-        )
-        rest = slice(n_dense, None)
+            drag[:, :-1] *= 1.0 - keep
+        ours = (design.mean[dense], step[dense], keep[dense], point.u[:, dense].copy(), np.zeros((K, n_dense)))
+        columns = Columns(design.dense, *ours, np.ascontiguousarray(drag[:, dense]))
         records = np.zeros((design.width - n_dense, 3 * K + EXTRA))
-        records[:, :K], records[:, 2 * K : 3 * K] = w[:, rest].T, drag[:, rest].T
-        records[:, 3 * K + 1], records[:, 3 * K + 2] = step[rest], keep[rest]
-        records[:, 3 * K + 3] = np.log1p(-keep[rest]) if self.smooth else 0.0
-        bias = np.stack([self.u[:, -1], np.zeros(K), of_intercept * self.slope[:, -1]])
-        work = Work(design.y, order, self.slopes, factor)
+        records[:, :K], records[:, 2 * K : 3 * K] = point.u[:, sparse].T, drag[:, sparse].T
+        records[:, 3 * K + 1], records[:, 3 * K + 2] = step[sparse], keep[sparse]
+        if self.smooth:
+            records[:, 3 * K + 3] = np.log1p(-keep[sparse])
+        bias = np.stack([point.u[:, -1], np.zeros(K), drag[:, -1]])
         penalty = None if self.smooth else self.problem.penalty
-        inner_loop(
-            self.problem.loss, penalty, work, columns, design.rows, records, bias, of_intercept, self.bounds
-        )
-        last = np.column_stack([columns.w, records[:, :K].T, bias[0]])
-        mean = np.column_stack([columns.total, records[:, K : 2 * K].T, bias[1]]) / max(len(order), 1)
-        return (mean, last) if self.smooth else (last,)
-
-    def _products(self, steps: np.ndarray) -> np.ndarray:
-        """What steps (m, K, width + 1) add to the scores: (m, n, K)."""
-        flat = steps.reshape(-1, steps.shape[2])
-        products = self.design.products(flat[:, :-1]) + flat[:, -1]
-        return products.reshape(len(products), len(steps), self.K).transpose(1, 0, 2)
-
-    def _search(self, memory: Any, steps: np.ndarray) -> None:
-        moves = self._products(steps)
-        last = self.u + steps[-1]
-        total = self.margins.total(np.ascontiguousarray(self.scores + moves[-1]))
-        at_last = float(total.sum()) / self.margins.mass + self._penalty(last)
-        good = at_last < self.objective
-        if good:
-            memory.rate = min(1.0, 1.5 * memory.rate)
-            memory.lift *= DROP
-        else:
-            memory.lift = min(1.0, 4*memory.lift+.01)
-            memory.rate *= 0.5 if memory.lift==1.0 or self.problem.loss.quadratic else 1.0
+        work = Work(design.y, order, point.slopes, 1.0 / often)
+        inner_loop(self.problem.loss, penalty, work, columns, design.rows, records, bias, step[-1], self.bounds)
+        end = np.column_stack([columns.w, records[:, :K].T, bias[0]])
         if not self.smooth:
-            if good:
-                self._go(steps[-1], moves[-1])
+            return [end]
+        total = np.column_stack([columns.total, records[:, K : 2 * K].T, bias[1]])
+        return [total / max(len(order), 1), end]
+
+    # ---- searches ----------------------------------------------------------------------------------------------------
+
+    def follow(self, ends: list[np.ndarray]) -> bool:
+        """Search over the steps to where a walk led; whether the end of it is lower than the point."""
+        begin = self.point
+        steps = np.stack(ends) - begin.u
+        if not np.isfinite(steps).all():
+            return False
+        moves = self._products(steps)
+        scores = begin.scores + moves[-1]
+        objective = float(self.margins.total(scores).sum()) / self.margins.mass + self._penalty(ends[-1])
+        good = objective < begin.objective
+        if self.smooth:
+            self._search(steps, moves)
+        elif good and self._go(ends[-1], scores):
+            self._search_face(steps)
+        return good
+
+    def descend(self, step: np.ndarray) -> None:
+        """Search along the gradient, each weight with its step."""
+        if self.smooth:
+            steps = -step * (self.point.slope + self.strength * self.point.u)[None]
+            self._search(steps, self._products(steps))
+        else:
+            self._search_face(-step * (self.point.slope + self._pull())[None])
+
+    def _search(self, steps: np.ndarray, moves: np.ndarray) -> None:
+        """Go to the minimum over the span of steps (m, K, width + 1), steps of the past and the intercept."""
+        point = self.point
+        space = self._span(steps, moves, self.strength * point.u, (self.steps, self.moves))
+        if space is None:
             return
-        steps, moves = [*steps, *self.steps], [*moves, *self.moves]
+        a = space.minimise(point.scores)
+        step, move = space.step(a), space.move(a)
+        size = np.sqrt(np.mean(move * move))
+        if 0 < size < np.inf and self._go(point.u + step, point.scores + move):
+            self.steps, self.moves = [step / size, *self.steps][:KEPT], [move / size, *self.moves][:KEPT]
+
+    def _span(self, steps: Any, moves: Any, pull: np.ndarray, past: tuple[list, list]) -> Subspace | None:
+        """The subspace of these directions, those of the past and the intercept; None if nothing moves."""
+        steps, moves = list(steps), list(moves)
+        if self.problem.fit_intercept:
+            alone = np.zeros_like(self.point.u)
+            alone[:, -1] = steps[0][:, -1] if self.problem.loss.joint else 1.0
+            steps.append(alone)
+            moves.append(np.broadcast_to(alone[:, -1], moves[0].shape))
         sizes = [np.sqrt(np.mean(move * move)) for move in moves]
-        used = [i for i, size in enumerate(sizes) if size > 0 and np.isfinite(size)]
+        used = [i for i, size in enumerate(sizes) if 0 < size < np.inf]
         if not used:
+            return None
+        all_steps = [steps[i] / sizes[i] for i in used] + past[0]
+        all_moves = [moves[i] / sizes[i] for i in used] + past[1]
+        return Subspace(self.margins, np.stack(all_steps), np.stack(all_moves), pull, self.strength)
+
+    def _search_face(self, steps: np.ndarray) -> None:
+        """The same where zeros stay zero, and weights at bounds there; what would change its sign ends at zero."""
+        point = self.point
+        w = point.u[:, :-1]
+        face = np.ones(point.u.shape, bool)
+        face[:, :-1] = w != 0
+        if self.bounds is not None:
+            face[:, :-1] &= (w > self.bounds[0]) & (w < self.bounds[1])
+        steps = np.concatenate([steps, self.steps[:2]]) * face if self.steps else steps * face
+        space = self._span(steps, self._products(steps), self._pull() * face, ([], []))
+        if space is None:
             return
-        space = Subspace(
-            self.margins,
-            np.stack([steps[i] / sizes[i] for i in used]),
-            np.stack([moves[i] / sizes[i] for i in used]),
-            self.strength,
-        )
-        a = space.minimise(self.scores, self.u)
-        step, move = space.step(a, self.u), space.change(a, self.scores)
-        self.steps, self.moves = [step, *self.steps][:KEPT], [move, *self.moves][:KEPT]
-        self._go(step, move)
+        u = point.u + space.step(space.minimise(point.scores))
+        u[:, :-1][u[:, :-1] * w < 0] = 0.0
+        if self.bounds is not None:
+            u[:, :-1] = np.clip(u[:, :-1], *self.bounds)
+        if np.isfinite(u).all() and self._go(u, point.scores + self._products((u - point.u)[None])[0]):
+            self.steps = [u - point.u, *self.steps][:KEPT]
 
-    def _go(self, step: np.ndarray, move: np.ndarray) -> None:
-        before = (self.u, self.scores, self.objective, self.slope, self.bend, self.slopes, self.bends)
-        self.u, self.scores = self.u + step, np.ascontiguousarray(self.scores + move)
-        self._measure()
-        if not self.objective <= before[2]:
-            self.u, self.scores, self.objective, self.slope, self.bend, self.slopes, self.bends = before
+    def _pull(self) -> np.ndarray:
+        """The derivative of the penalty at the weights that are not zero."""
+        from ..kernels.svrg import pulls
 
-    def _conclude(self, memory: Any, before: float) -> None:
-        """Put down what was reached, and estimate how far it is from the minimum."""
-        from ..kernels.svrg import decrement
-
-        design, problem = self.design, self.problem
-        w = self.u[:, :-1]
-        coef = design.outwards(w, self.others)
-        memory.coef, memory.intercept = coef, self.u[:, -1] - w @ design.mean
-        self.at = (memory.coef, memory.intercept)
-        bend = np.maximum(self.bend, 1e-6 * np.append(design.square, 1.0) * self.bend[:, -1:])
-        gain = float(
-            decrement(
-                problem.penalty,
-                np.ascontiguousarray(w),
-                np.ascontiguousarray(self.slope[:, :-1]),
-                np.ascontiguousarray(bend[:, :-1]),
-                self.alpha,
-                self.bounds,
-            )
-        )
-        if problem.fit_intercept:
-            gain += float(np.sum(0.5 * self.slope[:, -1] ** 2 / np.maximum(bend[:, -1], 1e-300)))
-        fall = before - self.objective
-        ratio = min(fall / memory.fall, 0.97) if memory.fall > 0 else 0.5
-        doubt = max(gain, fall * ratio / (1.0 - ratio))
-        memory.excess = max(doubt, memory.doubt if np.isfinite(memory.doubt) else fall)
-        memory.stuck = max(fall, memory.fall if np.isfinite(memory.fall) else np.inf) <= 1e-15 * abs(self.objective)
-        memory.fall, memory.doubt, memory.objective = fall, doubt, self.objective
+        result = np.zeros_like(self.point.u)
+        result[:, :-1] = pulls(self.problem.penalty, np.ascontiguousarray(self.point.u[:, :-1]), self.alpha)
+        return result

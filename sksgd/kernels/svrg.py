@@ -103,6 +103,19 @@ def decrement(pen, w, slope, bend, alpha, bounds):
     return gain
 
 
+@kernel
+def pulls(pen, w, alpha):
+    """The derivative of the penalty at weights (K, d), 0 where they are 0; exact where it is quadratic nearby."""
+    result = np.zeros(w.shape)
+    for k in range(w.shape[0]):
+        for j in range(w.shape[1]):
+            if w[k, j] != 0.0:
+                high, low = 1.0625 * w[k, j], 0.9375 * w[k, j]
+                a = item(alpha, j)
+                result[k, j] = (pen.value(high, a) - pen.value(low, a)) / (high - low)
+    return result
+
+
 # ---- dense columns ---------------------------------------------------------------------------------------------------
 
 

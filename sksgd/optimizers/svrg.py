@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +12,12 @@ import numpy as np
 
 from ..base import BlockOptimizer
 from ..core.course import Course
+from ..core.descent import constants
 
 __all__ = ["SVRG"]
+
+#: Searches along the gradient after each walk.
+GRADIENTS = 2
 
 
 class SVRG(BlockOptimizer):
@@ -41,14 +46,54 @@ class SVRG(BlockOptimizer):
     def improve(
         self, problem: Any, memory: Memory, block: Any, order: Callable[[], np.ndarray], enough: Callable[[], bool]
     ) -> None:
-        course = _courses.get(block)
-        if course is None or not course.is_at(memory):
-            _courses[block] = course = Course(problem, memory, block)
-        course.outer(memory, order())
+        course, weights = _courses.get(block, (None, None))
+        if course is None or weights is not memory.coef:
+            course = self._begin(problem, memory, block)
+        before = course.point.objective
+        self._pass(problem, memory, course, order())
+        memory.coef, memory.intercept = course.weights()
+        _courses[block] = course, memory.coef
+        self._conclude(memory, course, before)
+
+    @staticmethod
+    def _begin(problem: Any, memory: Memory, block: Any) -> Course:
+        """The course from the weights of the memory or, without any, from constants."""
+        intercept = memory.intercept
+        if problem.fit_intercept and memory.blank:
+            rows = slice(None) if block.present is None else block.present
+            intercept = constants(problem.loss, block.y[rows], None if block.weight is None else block.weight[rows], len(intercept))
+        return Course(problem, memory.coef, intercept, block)
+
+    @staticmethod
+    def _pass(problem: Any, memory: Memory, course: Course, order: np.ndarray) -> None:
+        """A walk, and searches along what it found and along gradients; steps for the next."""
+        step, often = course.scale(memory.lift)
+        step *= memory.rate
+        lower = course.follow(course.walk(step, often, course.visits(order, often)))
+        memory.steps += len(order)
+        for _ in range(GRADIENTS):
+            course.descend(step)
+        if lower:
+            memory.rate, memory.lift = min(1.0, 1.5 * memory.rate), 0.25 * memory.lift
+        else:
+            far = problem.loss.quadratic or memory.lift == 1.0
+            memory.rate, memory.lift = (0.5 if far else 1.0) * memory.rate, min(1.0, 4.0 * memory.lift + 0.01)
+
+    @staticmethod
+    def _conclude(memory: Memory, course: Course, before: float) -> None:
+        """Estimate how far the objective is from its minimum."""
+        memory.objective = course.point.objective
+        falls = (*memory.falls, before - memory.objective)[-3:]
+        ratios = [now / then if then > 0 else 1.0 for then, now in itertools.pairwise(falls)]
+        ratio = min(max(ratios, default=0.5), 0.97)
+        doubt = max(course.decrement(), falls[-1] * ratio / (1.0 - ratio))
+        memory.excess = max(doubt, memory.doubt if len(falls) > 1 else falls[-1])
+        memory.stuck = len(falls) > 1 and max(falls[-2:]) <= 1e-15 * abs(memory.objective)
+        memory.falls, memory.doubt = falls, doubt
 
 
-#: What the passes of a fit share, for as long as its rows are there.
-_courses: weakref.WeakKeyDictionary[Any, Course] = weakref.WeakKeyDictionary()
+#: What the passes of a fit share, for as long as its rows are there; and for which weights.
+_courses: weakref.WeakKeyDictionary[Any, tuple[Course, np.ndarray]] = weakref.WeakKeyDictionary()
 
 
 @dataclasses.dataclass
@@ -78,7 +123,7 @@ class Memory:
     steps: int = 0
     objective: float = np.nan
     excess: float = np.nan
-    fall: float = np.nan
+    falls: tuple[float, ...] = ()
     doubt: float = np.nan
     gap: float = np.nan
     stuck: bool = False
