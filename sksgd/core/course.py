@@ -14,6 +14,8 @@ from .subspace import Subspace
 
 #: Steps of the past that are searched along.
 KEPT = 5
+#: Moves of scores below this share of their summands are not trusted; scores that are logarithms must stay below REACH.
+CANCELLED, REACH = 1e-8, 300.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ class Course:
         The second derivative of the penalty where it is smooth.
     """
 
-    def __init__(self, problem: Any, coef: np.ndarray, intercept: np.ndarray, block: Block):
+    def __init__(self, problem: Any, coef: np.ndarray, intercept: np.ndarray, block: Block, past: Any):
         self.problem, self.K = problem, len(coef)
         self.design = design = Design(block, problem.fit_intercept)
         self.margins = Margins(problem.loss, design.y, design.weight, self.K)
@@ -66,10 +68,16 @@ class Course:
             self.others, coef = (np.clip(values, *problem.bounds) for values in (self.others, coef))
         w = design.inwards(coef)
         self.of_others = problem.penalty_value(design.outwards(np.zeros_like(w), self.others))
-        self.steps: list[np.ndarray] = []
-        self.moves: list[np.ndarray] = []
         u = np.column_stack([w, intercept + w @ design.mean])
         self.point = self._measure(u, self._products(u[None])[0])
+        columns, steps = past
+        same = np.array_equal(columns, design.columns) and all(step.shape == u.shape for step in steps)
+        self.steps: list[np.ndarray] = list(steps) if same else []
+        self.moves: list[np.ndarray] = list(self._products(np.stack(self.steps))) if self.steps and self.smooth else []
+
+    def past(self) -> tuple[Any, tuple[np.ndarray, ...]]:
+        """The steps of the last passes, with the features that they are for; None for all."""
+        return self.design.columns, tuple(self.steps)
 
     def weights(self) -> tuple[np.ndarray, np.ndarray]:
         """Raw weights (K, d) and intercepts (K,)."""
@@ -94,17 +102,20 @@ class Course:
         slope, bend = np.column_stack([slope, slopes.sum(axis=0)]), np.column_stack([bend, bends.sum(axis=0)])
         if weight is not None:
             slopes, bends = slopes / weight[:, None], bends / weight[:, None]
-        objective = float(totals.sum()) / mass + self._penalty(u)
+        objective = self._objective(totals, scores, u)
         return Point(u, scores, slopes, bends, slope / mass, bend / mass, objective)
 
-    def _penalty(self, u: np.ndarray) -> float:
+    def _objective(self, totals: np.ndarray, scores: np.ndarray, u: np.ndarray) -> float:
+        """The objective at these scores and weights; infinite where `Margins` does not give the losses themselves."""
         from ..kernels.dense import total_penalty
 
+        if self.problem.loss.link == "log" and not np.abs(scores).max(initial=0.0) <= REACH:
+            return np.inf
+        loss = float(totals.sum()) / self.margins.mass
         if self.problem.penalty.free:
-            return 0.0
-        return self.of_others + float(
-            total_penalty(self.problem.penalty, self.alpha, np.ascontiguousarray(u[:, :-1]))
-        )
+            return loss
+        w = np.ascontiguousarray(u[:, :-1])
+        return loss + self.of_others + float(total_penalty(self.problem.penalty, self.alpha, w))
 
     def _go(self, u: np.ndarray, scores: np.ndarray) -> bool:
         """Go to these weights if the objective is lower there; whether it is."""
@@ -204,7 +215,7 @@ class Course:
             return False
         moves = self._products(steps)
         scores = begin.scores + moves[-1]
-        objective = float(self.margins.total(scores).sum()) / self.margins.mass + self._penalty(ends[-1])
+        objective = self._objective(self.margins.total(scores), scores, ends[-1])
         good = objective < begin.objective
         if self.smooth:
             self._search(steps, moves)
@@ -228,8 +239,9 @@ class Course:
             return
         a = space.minimise(point.scores)
         step, move = space.step(a), space.move(a)
-        size = np.sqrt(np.mean(move * move))
-        if 0 < size < np.inf and self._go(point.u + step, point.scores + move):
+        # Directions have size 1: of a step much shorter than their coefficients, most digits have cancelled.
+        size, parts = np.sqrt(np.mean(move * move)), np.abs(a).sum()
+        if CANCELLED * parts < size < np.inf and self._go(point.u + step, point.scores + move) and size > 1e-4 * parts:
             self.steps, self.moves = [step / size, *self.steps][:KEPT], [move / size, *self.moves][:KEPT]
 
     def _span(self, steps: Any, moves: Any, pull: np.ndarray, past: tuple[list, list]) -> Subspace | None:
@@ -241,7 +253,9 @@ class Course:
             steps.append(alone)
             moves.append(np.broadcast_to(alone[:, -1], moves[0].shape))
         sizes = [np.sqrt(np.mean(move * move)) for move in moves]
-        used = [i for i, size in enumerate(sizes) if 0 < size < np.inf]
+        # Where products nearly cancel, as along offsets that are not subtracted, little is left but rounding.
+        spread = np.sqrt(np.append(self.design.square, 1.0))
+        used = [i for i, size in enumerate(sizes) if CANCELLED * (abs(steps[i]) @ spread).max() < size < np.inf]
         if not used:
             return None
         all_steps = [steps[i] / sizes[i] for i in used] + past[0]

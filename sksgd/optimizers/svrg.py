@@ -52,6 +52,7 @@ class SVRG(BlockOptimizer):
         before = course.point.objective
         self._pass(problem, memory, course, order())
         memory.coef, memory.intercept = course.weights()
+        memory.past = course.past()
         _courses[block] = course, memory.coef
         self._conclude(memory, course, before)
 
@@ -62,7 +63,7 @@ class SVRG(BlockOptimizer):
         if problem.fit_intercept and memory.blank:
             rows = slice(None) if block.present is None else block.present
             intercept = constants(problem.loss, block.y[rows], None if block.weight is None else block.weight[rows], len(intercept))
-        return Course(problem, memory.coef, intercept, block)
+        return Course(problem, memory.coef, intercept, block, memory.past)
 
     @staticmethod
     def _pass(problem: Any, memory: Memory, course: Course, order: np.ndarray) -> None:
@@ -103,6 +104,8 @@ class Memory:
     Attributes
     ----------
     coef, intercept : ndarray of shape (K, d) and (K,)
+    past : tuple
+        Steps of earlier passes, see `Course.past`.
     rate : float
         A factor of the steps, below 1 where they went too far.
     steps : int
@@ -118,6 +121,7 @@ class Memory:
 
     coef: np.ndarray
     intercept: np.ndarray
+    past: tuple[Any, tuple[np.ndarray, ...]] = (None, ())
     rate: float = 1.0
     lift: float = 1.0
     steps: int = 0
