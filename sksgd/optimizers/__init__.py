@@ -15,6 +15,7 @@ from .coordinate import (
     RMSProp,
     resolve_optimizer,
 )
+from .implicit import ImplicitSGD
 from .newton import Newton
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "FTRLProximal",
+    "ImplicitSGD",
     "Momentum",
     "Nesterov",
     "Newton",
@@ -32,4 +34,4 @@ __all__ = [
     "resolve_optimizer",
 ]
 
-BLOCK_OPTIMIZERS: dict[str, type[BlockOptimizer]] = {"newton": Newton}
+BLOCK_OPTIMIZERS: dict[str, type[BlockOptimizer]] = {"newton": Newton, "implicit": ImplicitSGD}
