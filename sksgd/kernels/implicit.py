@@ -349,7 +349,7 @@ def _proximal(loss, p, y, k, norm, reach, share, explicit):
     u = g / (1.0 + reach * share * max(loss.curvature(p, y), 0.0))
     if explicit or g == 0.0:
         return g
-    low, high = min(0.0, g), max(0.0, g)
+    low, high, before = min(0.0, g), max(0.0, g), abs(g)
     for _ in range(100):
         excess = u - share * loss.gradient(p - reach * u, y)
         if abs(excess) <= 1e-12 * abs(g):
@@ -357,9 +357,11 @@ def _proximal(loss, p, y, k, norm, reach, share, explicit):
         low, high = (low, u) if excess > 0.0 else (u, high)
         if high - low <= 1e-12 * abs(g):
             break
+        last = u
         u -= excess / (1.0 + reach * share * max(loss.curvature(p - reach * u, y), 0.0))
-        if not low < u < high:
+        if not low < u < high or abs(u - last) > 0.5 * before:
             u = 0.5 * (low + high)
+        before = abs(u - last)
     return u
 
 
