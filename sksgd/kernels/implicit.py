@@ -30,8 +30,9 @@ from .update import clip, gradient_of, item, log_sum_exp, target_of, value_of
 # of, the time, updates that the average is of, and the weights of the rows in `SEEN`.
 STEPS, SQUARES, COUNT, MASS, TIME, AVERAGED, LEARNED, N_SUMS = range(8)
 # Lines of `Track.outputs`: intercepts, their average, curvatures; recent means of the losses and of the squared
-# gradients; sums of the losses that the average had on rows before it learned them.
-BIAS, MEAN_BIAS, BEND, LOSS, SLOPE, SEEN, N_LINES = range(7)
+# gradients; sums of the losses that the average had on rows before it learned them; a model without features and its
+# average; recent means of the losses of both averages on rows before they learned them.
+BIAS, MEAN_BIAS, BEND, LOSS, SLOPE, SEEN, FLAT, MEAN_FLAT, RECENT, RECENT_FLAT, N_LINES = range(11)
 # Numbers at the head of a record, before weight and sum of each output.
 SQUARE, WHEN, BEFORE, HEAD = range(4)
 
@@ -68,15 +69,17 @@ class Track(NamedTuple):
 
 
 @kernel
-def walk(rule, X, others, work, first, last, running, track):
-    """Learn the rows ``order[first:last]``; `running`: whether they enter the moments. Returns how many it learned.
+def walk(rule, X, others, work, first, last, running, judging, track):
+    """Learn the rows ``order[first:last]``; returns how many.
+
+    `running`: whether they enter the moments; `judging`: whether losses on them are noted before they are learned.
 
     Rows are their dense columns `X` (n, m), and the `others` as CSR or None.
     It stops before the first row of which a prediction is not finite.
     """
     X, (y, order, weight) = borrowed(X), borrowed(work)
     mean, spread, scale, weights, records, outputs, sums = borrowed(track)
-    (_, K, m), loss = weights.shape, rule.loss
+    _, K, m = weights.shape
     w, away = weights.reshape(-1), np.zeros(m)
     scores, means, steps = np.zeros(K), np.zeros(K), np.zeros(K)
     scales = np.zeros(1)
@@ -107,11 +110,12 @@ def walk(rule, X, others, work, first, last, running, track):
             return i - first
         q = max(q, 1e-300)
         sums[SQUARES] += q
-        sums[LEARNED] += own
+        sums[LEARNED] += own if judging else 0.0
         usual = sums[SQUARES] / (sums[STEPS] + 1.0)
         step = exp(-rule.power * log(1.0 + sums[STEPS] / (rule.pace * usual))) / usual
-        judge(loss, y, r, own, means, outputs)
         respond(rule, y, r, share, step, q, scores, steps, outputs, sums[STEPS])
+        if judging:
+            judge(rule, y, r, own, share, sums[STEPS], means, scores, outputs)
         sums[STEPS] += 1.0
         sums[AVERAGED] += 1.0
         sums[TIME] += step
@@ -226,11 +230,30 @@ def touch(rule, others, r, records, outputs, sums, running, own, bend, scales, s
 
 
 @helper
-def judge(loss, y, r, own, means, outputs):
-    """Add the losses of the average on a row that it does not know yet."""
-    norm = log_sum_exp(loss, means, 0, len(means))
-    for k in range(len(means)):
-        outputs[SEEN, k] += own * value_of(loss, means[k], target_of(loss, y, r, k), k, norm)
+def judge(rule, y, r, own, share, t, means, scores, outputs):
+    """Note the losses of the average, and of one without features, on a row that they do not know yet.
+
+    The latter then learns it. `scores` are overwritten.
+    """
+    loss, K, rho = rule.loss, len(means), 2.0 / (t + 2.0)
+    norm = log_sum_exp(loss, means, 0, K)
+    for k in range(K):
+        value = value_of(loss, means[k], target_of(loss, y, r, k), k, norm)
+        outputs[SEEN, k] += own * value
+        outputs[RECENT, k] += rho * share * (value - outputs[RECENT, k])
+        scores[k] = outputs[MEAN_FLAT, k]
+    norm = log_sum_exp(loss, scores, 0, K)
+    for k in range(K):
+        value = value_of(loss, scores[k], target_of(loss, y, r, k), k, norm)
+        outputs[RECENT_FLAT, k] += rho * share * (value - outputs[RECENT_FLAT, k])
+        scores[k] = outputs[FLAT, k]
+    if rule.intercept:
+        norm, step = log_sum_exp(loss, scores, 0, K), exp(-rule.power * log(1.0 + t / rule.pace))
+        for k in range(K):
+            eta = step / outputs[BEND, k]
+            u = response(loss, scores[k], target_of(loss, y, r, k), k, norm, eta, share, rule.explicit)
+            outputs[FLAT, k] -= eta * u
+            outputs[MEAN_FLAT, k] += rho * (outputs[FLAT, k] - outputs[MEAN_FLAT, k])
 
 
 @helper
@@ -240,7 +263,8 @@ def respond(rule, y, r, share, step, q, scores, steps, outputs, t):
     for k in range(len(scores)):
         target, eta = target_of(loss, y, r, k), step / outputs[BEND, k]
         slope = response(loss, scores[k], target, k, norm, eta * q, share, rule.explicit)
-        adapt(loss, outputs, k, scores[k], scores[k] - eta * q * slope, target, share, 2.0 / (t + 101.0))
+        if not rule.explicit:
+            adapt(loss, outputs, k, scores[k], scores[k] - eta * q * slope, target, share, 2.0 / (t + 101.0))
         steps[k] = eta * slope
 
 

@@ -40,7 +40,18 @@ class ImplicitSGD(BlockOptimizer):
         self._settle(problem, memory)
         if memory.best is None and memory.track is None:
             return memory.coef.astype(dtype), memory.intercept
-        return outwards(*(memory.best or self._average(problem, memory)), dtype)
+        return outwards(*(memory.best or self._in_stream(problem, memory)), dtype)
+
+    def _in_stream(self, problem: Any, memory: Memory) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The average, or constants where these were better lately on rows not yet known."""
+        from ..kernels import implicit as kernels
+
+        (coef, intercept, centre), outputs = self._average(problem, memory), memory.track.outputs
+        recent = outputs[[kernels.RECENT, kernels.RECENT_FLAT]]
+        if problem.loss.joint:
+            recent = np.tile(recent.sum(axis=1, keepdims=True), len(coef))
+        worse = ~(recent[0] <= recent[1]) & memory.blank & (not memory.explicit)
+        return np.where(worse[:, None], 0.0, coef), np.where(worse, outputs[kernels.MEAN_FLAT], intercept), centre
 
     # ---- a stream ----------------------------------------------------------------------------------------------------
 
@@ -69,13 +80,13 @@ class ImplicitSGD(BlockOptimizer):
             self._open(problem, memory, rows)
         else:
             parts, order = self._parts(memory, rows.X), np.arange(len(rows), dtype=np.int32)
-            self._walk(problem, memory, parts, rows, order, running=True, caution=CAUTION)
+            self._walk(problem, memory, parts, rows, order, running=True, judging=True, caution=CAUTION)
 
     def _open(self, problem: Any, memory: Memory, rows: Rows) -> None:
         """Find columns, moments and constants by these rows, then learn them."""
         order = np.arange(len(rows), dtype=np.int32)
         parts = self._survey(problem, memory, rows, order)
-        self._walk(problem, memory, parts, rows, order, running=False, caution=CAUTION)
+        self._walk(problem, memory, parts, rows, order, judging=True, caution=CAUTION)
 
     def _survey(self, problem: Any, memory: Memory, rows: Rows, order: np.ndarray) -> Any:
         """Split the columns and find their moments by these rows; begin at the given weights, or at constants.
@@ -90,7 +101,7 @@ class ImplicitSGD(BlockOptimizer):
         if problem.fit_intercept and memory.blank:
             intercept = constants(problem.loss, sample.y, sample.weight, K)
         outputs, sums = np.zeros((kernels.N_LINES, K)), np.zeros(kernels.N_SUMS)
-        self._bend(problem, sample.take(slice(None, None, max(1, len(sample) // 1000))), intercept, outputs)
+        self._bend(problem, memory, sample.take(slice(None, None, max(1, len(sample) // 1000))), intercept, outputs)
         records = np.zeros((d if m < d else 0, kernels.HEAD + 2 * K))
         track = kernels.Track(np.zeros(m), np.zeros(m), np.zeros(m), np.zeros((2, K, m)), records, outputs, sums)
         parts = self._parts(memory, rows.X)
@@ -100,12 +111,13 @@ class ImplicitSGD(BlockOptimizer):
         track.weights[:] = inner[:, :m]
         for k in range(K if m < d else 0):
             records[:, kernels.HEAD + 2 * k] = inner[k]
+        outputs[kernels.FLAT] = outputs[kernels.MEAN_FLAT] = intercept
         outputs[kernels.BIAS] = outputs[kernels.MEAN_BIAS] = intercept + inner[:, :m] @ track.mean
         memory.track = track
         return parts
 
     @staticmethod
-    def _bend(problem: Any, rows: Rows, constant: np.ndarray, outputs: np.ndarray) -> None:
+    def _bend(problem: Any, memory: Memory, rows: Rows, constant: np.ndarray, outputs: np.ndarray) -> None:
         """The curvature of each output at a constant score, with what it is found from."""
         from ..kernels import implicit as kernels
 
@@ -124,6 +136,8 @@ class ImplicitSGD(BlockOptimizer):
             outputs[kernels.LOSS, k], outputs[kernels.SLOPE, k] = value, slope
             if value > 0 and slope > 0:
                 outputs[kernels.BEND, k] = min(loss.max_curvature, 0.5 * slope / value)
+        # What a constant cannot improve, such as the perceptron's loss, would not start by steps that look ahead.
+        memory.explicit = not loss.smooth and not outputs[kernels.LOSS].any()
 
     @staticmethod
     def _rule(problem: Any, memory: Memory, caution: float = 0.0) -> Any:
@@ -139,7 +153,7 @@ class ImplicitSGD(BlockOptimizer):
             ridge=split.inwards(ridge) if alpha.ndim else float(ridge[0]),
             bounds=None if problem.bounds is None else np.ascontiguousarray(split.inwards(problem.bounds)),
             intercept=problem.fit_intercept,
-            explicit=False,
+            explicit=memory.explicit,
             pace=PACE if split.n_dense == split.n_features else SPARSE_PACE,
             power=POWER,
             caution=caution,
@@ -153,7 +167,15 @@ class ImplicitSGD(BlockOptimizer):
         return Block(dense, nothing).rows.X, None if others is None else Block(others, nothing).rows
 
     def _walk(
-        self, problem: Any, memory: Memory, parts: Any, rows: Rows, order: Any, running: bool, caution: float
+        self,
+        problem: Any,
+        memory: Memory,
+        parts: Any,
+        rows: Rows,
+        order: np.ndarray,
+        running: bool = False,
+        judging: bool = False,
+        caution: float = 0.0,
     ) -> None:
         """Learn rows in this order."""
         from ..kernels import implicit as kernels
@@ -162,7 +184,7 @@ class ImplicitSGD(BlockOptimizer):
         memory.track = track = kernels.Track(*(values.copy() for values in memory.track))
         rule, weight = self._rule(problem, memory, caution), 1.0 if rows.weight is None else rows.weight
         work = Work(np.ascontiguousarray(rows.y), order, weight)
-        done = kernels.walk(rule, *parts, work, 0, len(order), running, track)
+        done = kernels.walk(rule, *parts, work, 0, len(order), running, judging, track)
         memory.finite = memory.finite and done == len(order) and all(np.isfinite(values).all() for values in track)
         memory.steps += len(order)
 
@@ -170,22 +192,36 @@ class ImplicitSGD(BlockOptimizer):
         """The averaged weights (K, d), the intercepts (K,) of columns less `centre`, and that (d,)."""
         from ..kernels import implicit as kernels
 
-        split, track = memory.split, memory.track
-        m, K = split.n_dense, len(memory.coef)
-        coef, last, centre = np.empty(memory.coef.shape), np.empty(memory.coef.shape), np.zeros(split.n_features)
-        last[:, :m], coef[:, :m] = track.weights
-        centre[:m] = track.mean
-        if m < split.n_features:
-            track = track._replace(records=track.records.copy())
-            kernels.settle(self._rule(problem, memory), m, track)
-            averaged = track.sums[kernels.AVERAGED]
-            values = track.records[m:, kernels.HEAD :].reshape(-1, K, 2)
-            last[:, m:] = values[:, :, 0].T
-            coef[:, m:] = values[:, :, 1].T / max(0.5 * averaged * (averaged + 1.0), 1.0)
+        weights, records = self._now(problem, memory)
+        averaged, split = memory.track.sums[kernels.AVERAGED], memory.split
+        coef = np.hstack([weights[1], records[1] / max(0.5 * averaged * (averaged + 1.0), 1.0)])
         if problem.penalty.sparse:
-            coef[last == 0] = 0.0
-        centre = centre if problem.fit_intercept else 0.0 * centre
-        return split.outwards(coef), track.outputs[kernels.MEAN_BIAS], split.outwards(centre)
+            coef[np.hstack([weights[0], records[0]]) == 0] = 0.0
+        return split.outwards(coef), memory.track.outputs[kernels.MEAN_BIAS], self._centre(memory)
+
+    def _iterate(self, problem: Any, memory: Memory) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The same of the last iterate."""
+        from ..kernels import implicit as kernels
+
+        weights, records = self._now(problem, memory)
+        coef = memory.split.outwards(np.hstack([weights[0], records[0]]))
+        return coef, memory.track.outputs[kernels.BIAS], self._centre(memory)
+
+    def _now(self, problem: Any, memory: Memory) -> tuple[np.ndarray, np.ndarray]:
+        """Weights and averages of the dense columns, (2, K, m), and of the others, these as sums, (2, K, d - m)."""
+        from ..kernels import implicit as kernels
+
+        (_, K, m), track = memory.track.weights.shape, memory.track
+        records = track.records.copy()
+        kernels.settle(self._rule(problem, memory), m, track._replace(records=records))
+        return track.weights, records[m:, kernels.HEAD :].reshape(-1, K, 2).transpose(2, 1, 0)
+
+    @staticmethod
+    def _centre(memory: Memory) -> np.ndarray:
+        """What is taken off every column."""
+        centre = np.zeros(memory.split.n_features)
+        centre[: memory.split.n_dense] = memory.track.mean
+        return memory.split.outwards(centre)
 
     # ---- passes over the same rows -----------------------------------------------------------------------------------
 
@@ -194,16 +230,55 @@ class ImplicitSGD(BlockOptimizer):
     ) -> None:
         from ..kernels import implicit as kernels
 
-        rows, n = Rows(block.X, block.y, block.weight), len(block)
+        rows, n, mark = Rows(block.X, block.y, block.weight), len(block), fingerprint(problem, block)
         present = np.arange(n, dtype=np.int32) if block.present is None else block.present
+        if memory.mark != mark:
+            self._set_out(problem, memory, block)
+        memory.mark = mark
         if memory.track is None or memory.track.sums[kernels.COUNT] != n:
             parts = self._survey(problem, memory, rows, present)
         else:
             parts = self._parts(memory, rows.X)
-            self._restart(problem, memory)
-        self._walk(problem, memory, parts, rows, present[order()], running=False, caution=0.0)
-        found = self._average(problem, memory)
-        memory.objective = problem.objective(block, *outwards(*found, np.float64))
+            if memory.ahead:
+                self._restart(problem, memory)
+        self._walk(problem, memory, parts, rows, present[order()])
+        self._choose(problem, memory, block)
+
+    def _set_out(self, problem: Any, memory: Memory, block: Any) -> None:
+        """The best weights so far, on rows that are new: those at hand, or constants."""
+        from ..kernels import implicit as kernels
+
+        coef, intercept = self.weights(problem, memory, np.float64)
+        if memory.track is not None and memory.track.sums[kernels.COUNT] != len(block):
+            memory.coef, memory.intercept, memory.track = coef, intercept, None
+        nothing, sample = np.zeros(memory.coef.shape), Rows(None, block.y, block.weight)
+        if block.present is not None:
+            sample = sample.take(block.present)
+        flat = constants(problem.loss, sample.y, sample.weight, len(nothing)) if problem.fit_intercept else 0 * intercept
+        lowest = problem.mean_loss(block.featureless, nothing[:, :0], flat)
+        memory.pending, memory.waiting = (), 0
+        memory.best, memory.objective = (nothing, flat, nothing[0]), lowest
+        if coef.any() or intercept.any():
+            objective = problem.objective(block, coef, intercept)
+            if objective < lowest:
+                memory.best, memory.objective = (coef, intercept, nothing[0]), objective
+        memory.curve = (memory.objective,)
+
+    def _choose(self, problem: Any, memory: Memory, block: Any) -> None:
+        """Keep the best weights, and estimate how far they are from the minimum."""
+        if not memory.finite:
+            memory.objective = np.nan
+            return
+        found = self._average(problem, memory), self._iterate(problem, memory)
+        average, iterate = (problem.objective(block, *outwards(*each, np.float64)) for each in found)
+        memory.ahead = iterate < average
+        for each, objective in zip(found, (average, iterate), strict=True):
+            if objective < memory.objective or (memory.explicit and each is found[0]):
+                memory.best, memory.objective = each, objective
+        memory.curve = (*memory.curve, average)
+        recent = memory.curve[len(memory.curve) // 2 :]
+        memory.excess = max(recent) - memory.objective
+        memory.stuck = len(recent) > 8 and memory.excess <= 1e-13 * abs(memory.objective)
 
     def _restart(self, problem: Any, memory: Memory) -> None:
         """Begin the average anew."""
@@ -221,6 +296,13 @@ def outwards(coef: np.ndarray, intercept: np.ndarray, centre: np.ndarray, dtype:
     largest = np.finfo(dtype).max
     coef = np.ascontiguousarray(np.clip(coef, -largest, largest).astype(dtype))
     return coef, intercept - coef.astype(np.float64) @ centre
+
+
+def fingerprint(problem: Any, block: Any) -> tuple[Any, ...]:
+    """What tells a fit from another: objectives of the same are comparable."""
+    size, weights = float(np.abs(block.y).sum()), block.total_weight
+    first = float(block.X[:1].sum()) if block.X.shape[0] else 0.0
+    return block.X.shape, len(block), size, weights, first, problem.penalty, np.asarray(problem.alpha).tobytes()
 
 
 def join(parts: tuple[Rows, ...]) -> Rows:
@@ -250,6 +332,10 @@ class Memory:
     pending: tuple[Rows, ...] = ()
     waiting: int = 0
     best: Any = None
+    explicit: bool = False
+    mark: Any = None
+    curve: tuple[float, ...] = ()
+    ahead: bool = False
     steps: int = 0
     finite: bool = True
     objective: float = np.nan
