@@ -15,6 +15,7 @@ from .coordinate import (
     RMSProp,
     resolve_optimizer,
 )
+from .implicit import ImplicitSGD
 from .newton import Newton
 from .svrg import SVRG
 
@@ -27,6 +28,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "FTRLProximal",
+    "ImplicitSGD",
     "Momentum",
     "Nesterov",
     "Newton",
@@ -34,4 +36,4 @@ __all__ = [
     "resolve_optimizer",
 ]
 
-BLOCK_OPTIMIZERS: dict[str, type[BlockOptimizer]] = {"newton": Newton, "svrg": SVRG}
+BLOCK_OPTIMIZERS: dict[str, type[BlockOptimizer]] = {"newton": Newton, "svrg": SVRG, "implicit": ImplicitSGD}
