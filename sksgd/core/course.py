@@ -79,10 +79,11 @@ class Course:
         """The steps of the last passes, with the features that they are for; None for all."""
         return self.design.columns, tuple(self.steps)
 
-    def weights(self) -> tuple[np.ndarray, np.ndarray]:
-        """Raw weights (K, d) and intercepts (K,)."""
-        w = self.point.u[:, :-1]
-        return self.design.outwards(w, self.others), self.point.u[:, -1] - w @ self.design.mean
+    def weights(self) -> tuple[np.ndarray, np.ndarray, Any]:
+        """Raw weights (K, d), intercepts (K,), and the means (d,) of the features that are subtracted."""
+        design, w = self.design, self.point.u[:, :-1]
+        mean = design.outwards(design.mean, np.zeros(design.n_features))
+        return design.outwards(w, self.others), self.point.u[:, -1] - w @ design.mean, mean
 
     # ---- points ------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 import weakref
@@ -13,6 +14,8 @@ import numpy as np
 from ..base import BlockOptimizer
 from ..core.course import Course
 from ..core.descent import constants
+from ..core.sweeps import Rows
+from .implicit import ImplicitSGD
 
 __all__ = ["SVRG"]
 
@@ -40,18 +43,33 @@ class SVRG(BlockOptimizer):
         return Memory(np.asarray(coef, dtype=np.float64), np.asarray(intercept, dtype=np.float64))
 
     def weights(self, problem: Any, memory: Memory, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+        if memory.stream is not None:
+            return ImplicitSGD().weights(problem, memory.stream, dtype)
         largest = np.finfo(dtype).max
-        return np.clip(memory.coef, -largest, largest).astype(dtype), memory.intercept
+        coef = np.clip(memory.coef, -largest, largest).astype(dtype)
+        # The intercept that suits the rounded coef.
+        return coef, memory.intercept + ((memory.coef - coef) * memory.mean).sum(axis=1)
+
+    def learn(self, problem: Any, memory: Memory, block: Any) -> None:
+        stream = ImplicitSGD()
+        old = memory.stream or stream.start(problem, *self.weights(problem, memory, np.float64))
+        memory.stream = copy.copy(old)
+        stream.learn(problem, memory.stream, block)
+        memory.gap = memory.stream.gap
 
     def improve(
         self, problem: Any, memory: Memory, block: Any, order: Callable[[], np.ndarray], enough: Callable[[], bool]
     ) -> None:
+        if memory.stream is not None:
+            weights = self.weights(problem, memory, np.float64)
+            memory.taken, memory.stream = memory.steps, None
+            memory.coef, memory.intercept = weights
         course, weights = _courses.get(block, (None, None))
         if course is None or weights is not memory.coef:
             course = self._begin(problem, memory, block)
         before = course.point.objective
         self._pass(problem, memory, course, order())
-        memory.coef, memory.intercept = course.weights()
+        memory.coef, memory.intercept, memory.mean = course.weights()
         memory.past = course.past()
         _courses[block] = course, memory.coef
         self._conclude(memory, course, before)
@@ -61,9 +79,13 @@ class SVRG(BlockOptimizer):
         """The course from the weights of the memory or, without any, from constants."""
         intercept = memory.intercept
         if problem.fit_intercept and memory.blank:
-            rows = slice(None) if block.present is None else block.present
-            intercept = constants(problem.loss, block.y[rows], None if block.weight is None else block.weight[rows], len(intercept))
-        return Course(problem, memory.coef, intercept, block, memory.past)
+            rows = Rows(None, block.y, block.weight)
+            rows = rows if block.present is None else rows.take(block.present)
+            intercept = constants(problem.loss, rows.y, rows.weight, len(intercept))
+        course = Course(problem, memory.coef, intercept, block, memory.past)
+        if not np.isclose(course.point.objective, memory.objective, rtol=1e-9, atol=0.0):
+            memory.falls = ()  # it is another problem
+        return course
 
     @staticmethod
     def _pass(problem: Any, memory: Memory, course: Course, order: np.ndarray) -> None:
@@ -71,7 +93,7 @@ class SVRG(BlockOptimizer):
         step, often = course.scale(memory.lift)
         step *= memory.rate
         lower = course.follow(course.walk(step, often, course.visits(order, often)))
-        memory.steps += len(order)
+        memory.taken += len(order)
         for _ in range(GRADIENTS):
             course.descend(step)
         if lower:
@@ -87,9 +109,10 @@ class SVRG(BlockOptimizer):
         falls = (*memory.falls, before - memory.objective)[-3:]
         ratios = [now / then if then > 0 else 1.0 for then, now in itertools.pairwise(falls)]
         ratio = min(max(ratios, default=0.5), 0.97)
-        doubt = max(course.decrement(), falls[-1] * ratio / (1.0 - ratio))
+        rounding = 1e-15 * abs(memory.objective)
+        doubt = max(course.decrement(), falls[-1] * ratio / (1.0 - ratio), rounding)
         memory.excess = max(doubt, memory.doubt if len(falls) > 1 else falls[-1])
-        memory.stuck = len(falls) > 1 and max(falls[-2:]) <= 1e-15 * abs(memory.objective)
+        memory.stuck = len(falls) > 1 and max(falls[-2:]) <= rounding
         memory.falls, memory.doubt = falls, doubt
 
 
@@ -108,7 +131,12 @@ class Memory:
         Steps of earlier passes, see `Course.past`.
     rate : float
         A factor of the steps, below 1 where they went too far.
-    steps : int
+    mean : ndarray of shape (d,)
+        The means of the features that were subtracted.
+    stream : Memory of `ImplicitSGD` or None
+        What was learned from a stream since; it then has the weights.
+    taken : int
+        The steps taken, those of the stream left out.
     objective, excess : float
         And by how much it is estimated to be above its minimum.
     fall, doubt : float
@@ -124,7 +152,9 @@ class Memory:
     past: tuple[Any, tuple[np.ndarray, ...]] = (None, ())
     rate: float = 1.0
     lift: float = 1.0
-    steps: int = 0
+    mean: Any = 0.0
+    stream: Any = None
+    taken: int = 0
     objective: float = np.nan
     excess: float = np.nan
     falls: tuple[float, ...] = ()
@@ -133,8 +163,15 @@ class Memory:
     stuck: bool = False
 
     @property
+    def steps(self) -> int:
+        """The steps so far."""
+        return self.taken + (0 if self.stream is None else self.stream.steps)
+
+    @property
     def finite(self) -> bool:
         """Whether all that was learned is finite."""
+        if self.stream is not None:
+            return self.stream.finite
         return bool(np.isfinite(self.coef).all() and np.isfinite(self.intercept).all())
 
     @property
