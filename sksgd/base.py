@@ -293,7 +293,8 @@ class BlockOptimizer(Component):
       whether with these the user would be content. An objective that is not finite ends training.
     - ``weights(problem, memory, dtype)``: coef (K, d) and intercept (K,), rows that wait included. Nothing is changed.
     - A memory also has ``steps``, the number of steps so far, which is `t_`; ``finite``, whether all that it learned
-      is; and ``gap``, the relative gap, which a fit sets and `learn` may set.
+      is; ``gap``, the relative gap, which a fit sets and `learn` may set; and ``progressive``, to which `learn` adds
+      the losses of rows before they are learned, and their weights.
     """
 
     blockwise: ClassVar[bool] = True

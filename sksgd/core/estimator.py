@@ -151,6 +151,8 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
                 warnings.warn(message, ConvergenceWarning, stacklevel=4)
             else:
                 self._look_at_order(problem, state, block)
+                if problem.optimizer.blockwise and len(block):
+                    self.loss_curve_ = [*getattr(self, "loss_curve_", ()), state.running]
             self.__dict__.update(self._fitted(problem, state))
         return self
 

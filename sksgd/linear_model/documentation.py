@@ -64,7 +64,8 @@ ATTRIBUTES = """n_iter_ : int
     optimizer_ : Choice
         Which `optimizer` ran and the `reason`, in words; see `sksgd.optimizers.auto.Choice`.
     loss_curve_ : list of float
-        The objective after each pass of `fit`.
+        The objective after each pass of `fit`. Optimizers without a rate add one number for each call of `partial_fit`:
+        the mean loss of its rows before they were learned (progressive validation).
     validation_curve_ : list of float
         The mean loss on held-out rows after each pass of `fit`; empty without.
     optimality_gap_ : float

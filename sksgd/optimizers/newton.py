@@ -93,7 +93,7 @@ class Newton(BlockOptimizer):
 
     def learn(self, problem: Any, memory: Memory, block: Any) -> None:
         order = np.arange(block.X.shape[0]) if block.present is None else block.present
-        stream(problem, memory, Rows(block.X, block.y, block.weight), order)
+        stream(problem, memory, Rows(block.X, block.y, block.weight), order, foretell=True)
         memory.gap = 0.0 if problem.loss.quadratic else np.nan
 
     def improve(
