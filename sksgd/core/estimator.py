@@ -67,7 +67,7 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             d = block.X.shape[1]
             per_pass = 1 if self.batch_size == "full" else -(-len(block) // self.batch_size)
             updates = (self._state.t if resumed and self._goes_on() else 0) + self.max_iter * per_pass
-            problem = self._problem(d, updates, per_pass)
+            problem = self._problem(d, updates, per_pass).meet(block, self._earlier(resumed))
             state = (
                 self._resume(problem).copy() if resumed else self._new_state(problem, d, block.X.dtype, random_state)
             )
@@ -125,7 +125,7 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             coded = self._encode(y)
             self._count_targets(coded, sample_weight, running=True)
             block = Block(X, coded, self._target_weights(coded, sample_weight))
-            problem = self._problem(X.shape[1], None, None)
+            problem = self._problem(X.shape[1], None, None).meet(block, self._earlier(resumed))
             if resumed:
                 state = self._resume(problem)
             else:
@@ -227,6 +227,10 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
         same_optimizer = self._component("optimizer") == before.optimizer
         return same_optimizer and same_averaging and (same_loss or not before.optimizer.blockwise)
 
+    def _earlier(self, resumed: bool) -> Problem | None:
+        """The problem of the call that this one goes on from."""
+        return self._problem_ if resumed and self._goes_on() else None
+
     def _resume(self, problem: Problem) -> State:
         """The state to go on with; one at the same weights, counting from 0, where optimizer or averaging is new."""
         state, before = self._state, self._problem_
@@ -320,6 +324,14 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
 
     def _shape_coef(self, coef: np.ndarray) -> np.ndarray:
         return coef
+
+    @property
+    def learning_rate_(self) -> float:
+        """The rate of the last update, as lowered since; NaN where the optimizer has none."""
+        if not hasattr(self, "_state"):
+            raise AttributeError(f"This {type(self).__name__} has no learning rate before fit.")
+        state, last = self._state, np.int64(max(self._state.t - 1, 0))
+        return np.nan if state.memory is not None else float(self._problem_.schedule.rate(last)) * state.factor
 
     @property
     def coef_(self) -> Any:

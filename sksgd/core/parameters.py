@@ -16,7 +16,7 @@ from ..losses import resolve_loss
 from ..optimizers import BLOCK_OPTIMIZERS, OPTIMIZERS, AdaGrad, resolve_optimizer
 from ..penalties import PENALTIES, resolve_penalty
 from ..sampling import SAMPLERS, resolve_sampler
-from ..schedules import SCHEDULES, Adaptive, Constant, resolve_schedule
+from ..schedules import SCHEDULES, Adaptive, Auto, resolve_schedule
 from .problem import Problem
 
 
@@ -125,7 +125,7 @@ class ProblemParameters(NestedParameters):
             return resolve_schedule(learning_rate)
         usual = self._component("optimizer").usual_rate
         if usual is None:
-            return Constant(1.0)
+            return Auto()
         return Adaptive(usual, factor=10.0, eta_min=usual / 100)
 
     def _problem(self, d: int, updates: int | None, per_pass: int | None) -> Problem:
