@@ -14,7 +14,6 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = os.environ[
 
 import argparse
 import pathlib
-import sys
 import time
 import warnings
 

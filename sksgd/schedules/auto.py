@@ -28,9 +28,9 @@ class Auto(Schedule):
     Where gradients are bounded no row can do harm that later ones do not undo: R is then half the root mean square of
     all r_i, which differs much for heavy tails.
 
-    c is `max_curvature` of the loss. Where that is infinite, it is twice the bound of the gradients over the
-    standard deviation of the targets; and where these are not bounded either, the largest curvature and gradient (over the
-    typical distance of a prediction from its target, or 1 with a link) at the predictions 0 and constant mean.
+    c is `max_curvature` of the loss. Where that is infinite, it is twice `max_gradient` over the standard deviation of
+    the targets; and where that is infinite too, the largest curvature and gradient (over the root mean square of
+    prediction minus target, or 1 with a link) at the predictions 0 and constant mean.
 
     `fit` looks at all its rows. `partial_fit` looks at every block before it learns from it: the first decides, later
     ones may lower the rate but never raise it, so that it depends on the order of the blocks.
