@@ -106,6 +106,8 @@ class Loss(Component):
     joint: ClassVar[bool] = False
     #: The supremum of the second derivative in `p`: infinite where there is none.
     max_curvature: ClassVar[float] = math.inf
+    #: The supremum of the size of the gradient: infinite where there is none.
+    max_gradient: ClassVar[float] = math.inf
     #: Whether the gradient is continuous in `p`: False where there are kinks.
     smooth: ClassVar[bool] = True
     #: Whether the curvature is the same number for all `p` and `y`.
@@ -235,7 +237,7 @@ class Optimizer(Component):
     scaled: ClassVar[bool] = False
     #: Whether the penalty acts before the move instead of after it.
     penalty_first: ClassVar[bool] = False
-    #: The first rate where the user gives none: for standardised features.
+    #: The first rate where the user gives none, for standardised features; None: what the rows allow.
     usual_rate: ClassVar[float | None] = 0.01
     #: Whether it is nothing but ``w -= eta g``.
     plain: ClassVar[bool] = False
@@ -299,7 +301,7 @@ class BlockOptimizer(Component):
 
     blockwise: ClassVar[bool] = True
     n_slots: ClassVar[int] = 0
-    usual_rate: ClassVar[float | None] = None
+    usual_rate: ClassVar[float | None] = 1.0
 
     def refusal(self, problem: Any, n_features: int, n_outputs: int) -> str:
         """Why the problem cannot be solved, with the remedy; empty if it can."""
@@ -344,6 +346,13 @@ class Schedule(Component):
 
     def bind(self, horizon: Horizon) -> Schedule:
         """The schedule for this problem: itself unless it depends on `alpha`, the loss or the horizon."""
+        return self
+
+    def meet(self, problem: Any, block: Any, before: Schedule | None) -> Schedule:
+        """The schedule for these rows, on which a call is about to train: itself unless it depends on the data.
+
+        `before` is what it returned in the call that this one goes on from, None if it goes on from none.
+        """
         return self
 
     def rate(self, t: np.ndarray) -> np.ndarray | float:

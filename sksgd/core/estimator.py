@@ -67,9 +67,10 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             block.normalise()
             d = block.X.shape[1]
             per_pass = 1 if self.batch_size == "full" else -(-len(block) // self.batch_size)
-            goes_on = resumed and self._goes_on(self._component("optimizer") or self._problem_.optimizer)
+            before = self._problem_ if resumed else None
+            goes_on = resumed and self._goes_on(self._component("optimizer") or before.optimizer)
             updates = (self._state.t if goes_on else 0) + self.max_iter * per_pass
-            problem = self._problem(d, updates, per_pass, self._problem_ if resumed else None)
+            problem = self._meet(self._problem(d, updates, per_pass, before), block, before)
             state = (
                 self._resume(problem).copy() if resumed else self._new_state(problem, d, block.X.dtype, random_state)
             )
@@ -127,7 +128,8 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             coded = self._encode(y)
             self._count_targets(coded, sample_weight, running=True)
             block = Block(X, coded, self._target_weights(coded, sample_weight))
-            problem = self._problem(X.shape[1], None, None, self._problem_ if resumed else None)
+            before = self._problem_ if resumed else None
+            problem = self._meet(self._problem(X.shape[1], None, None, before), block, before)
             if resumed:
                 state = self._resume(problem)
             else:
@@ -248,6 +250,10 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
         same_loss = (self._loss(), self.fit_intercept) == (before.loss, before.fit_intercept)
         return optimizer == before.optimizer and same_averaging and (same_loss or not before.optimizer.blockwise)
 
+    def _meet(self, problem: Problem, block: Block, before: Problem | None) -> Problem:
+        """The problem with a schedule that knows the rows, and those of the problem `before` if training goes on."""
+        return problem.meet(block, before if before is not None and self._goes_on(problem.optimizer) else None)
+
     def _resume(self, problem: Problem) -> State:
         """The state to go on with; one at the same weights, counting from 0, where optimizer or averaging is new."""
         state, before = self._state, self._problem_
@@ -342,6 +348,14 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
 
     def _shape_coef(self, coef: np.ndarray) -> np.ndarray:
         return coef
+
+    @property
+    def learning_rate_(self) -> float:
+        """The rate of the last update, as lowered since; NaN where the optimizer has none."""
+        if not hasattr(self, "_state"):
+            raise AttributeError(f"This {type(self).__name__} has no learning rate before fit.")
+        state, last = self._state, np.int64(max(self._state.t - 1, 0))
+        return np.nan if state.memory is not None else float(self._problem_.schedule.rate(last)) * state.factor
 
     @property
     def coef_(self) -> Any:

@@ -18,7 +18,7 @@ from ..optimizers import BLOCK_OPTIMIZERS, OPTIMIZERS, resolve_optimizer
 from ..optimizers.auto import Choice, choose
 from ..penalties import PENALTIES, resolve_penalty
 from ..sampling import SAMPLERS, resolve_sampler
-from ..schedules import SCHEDULES, Adaptive, Constant, resolve_schedule
+from ..schedules import SCHEDULES, Adaptive, Auto, Constant, resolve_schedule
 from .problem import Problem
 
 
@@ -124,8 +124,10 @@ class ProblemParameters(NestedParameters):
         """The schedule that was asked for or is usual with an optimizer; None is one that finds its own steps."""
         if self.learning_rate is not None:
             return resolve_schedule(self.learning_rate)
-        usual = None if optimizer is None else optimizer.usual_rate
-        return Constant(1.0) if usual is None else Adaptive(usual, factor=10.0, eta_min=usual / 100)
+        if optimizer is None or optimizer.blockwise:
+            return Constant(1.0)
+        usual = optimizer.usual_rate
+        return Auto() if usual is None else Adaptive(usual, factor=10.0, eta_min=usual / 100)
 
     def _problem(self, d: int, updates: int | None, per_pass: int | None, before: Problem | None) -> Problem:
         """The problem for `d` features; `updates` in all, `per_pass` in a pass, None where nobody knows.

@@ -46,6 +46,11 @@ class Problem:
     #: The scale of the weights below which it is paid; None: what is good for accuracy.
     scale_limit: float | None = None
 
+    def meet(self, block: Any, before: Problem | None) -> Problem:
+        """The problem with the schedule for these rows; `before` is that of the call which this one goes on from."""
+        schedule = self.schedule.meet(self, block, None if before is None else before.schedule)
+        return self if schedule is self.schedule else dataclasses.replace(self, schedule=schedule)
+
     @functools.cached_property
     def plain(self) -> bool:
         """Whether updates are those of `kernels.plain`, if there is one output."""

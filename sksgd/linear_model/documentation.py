@@ -21,8 +21,9 @@ PARAMETERS = """penalty : {"l2", "l1", "elasticnet"}, Penalty or None, default="
         `sksgd.optimizers`.
     learning_rate : float, str, Schedule, callable or None, default=None
         The rate of update t = 0, 1, ...: a constant, a schedule (see `sksgd.schedules`) or a function of t. None is
-        ``Adaptive(eta0, factor=10, eta_min=eta0 / 100)``, good for standardised features: eta0 is 0.003 for "sgd",
-        0.001 for "momentum" and "nesterov", 1 for "adagrad" and "ftrl", else 0.01. In `partial_fit` it stays constant.
+        "auto" for "sgd", "momentum" and "nesterov", what the rows allow, and for the others ``Adaptive(eta0,
+        factor=10, eta_min=eta0 / 100)``, good for standardised features: eta0 is 1 for "adagrad" and "ftrl", else
+        0.01. Both fall at stalls, hence not in `partial_fit`.
     batch_size : int or "full", default=1
         Rows per update. The gradient is the weighted mean over the rows of the batch.
     sampling : str or Sampler, default="reshuffle"
@@ -63,6 +64,8 @@ ATTRIBUTES = """n_iter_ : int
         Rows visited in them.
     optimizer_ : Choice
         Which `optimizer` ran and the `reason`, in words; see `sksgd.optimizers.auto.Choice`.
+    learning_rate_ : float
+        The rate of the last update, as lowered since; NaN where the optimizer has none.
     loss_curve_ : list of float
         The objective after each pass of `fit`. Optimizers without a rate add one number for each call of `partial_fit`:
         the mean loss of its rows before they were learned (progressive validation).
