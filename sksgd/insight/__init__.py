@@ -11,7 +11,8 @@ models, and gives what `scipy.optimize.minimize` gives:
 The pictures are in `sksgd.plot`.
 """
 
+from .coefficients import CoefficientRecorder
 from .minimization import minimize
 from .recording import Trajectory
 
-__all__ = ["Trajectory", "minimize"]
+__all__ = ["CoefficientRecorder", "Trajectory", "minimize"]
