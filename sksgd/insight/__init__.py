@@ -13,6 +13,7 @@ The pictures are in `sksgd.plot`.
 
 from .coefficients import CoefficientRecorder
 from .minimization import minimize
+from .range_test import RangeTest, learning_rate_range_test
 from .recording import Trajectory
 
-__all__ = ["CoefficientRecorder", "Trajectory", "minimize"]
+__all__ = ["CoefficientRecorder", "RangeTest", "Trajectory", "learning_rate_range_test", "minimize"]

@@ -10,8 +10,15 @@ A display holds the data of its picture. Its class methods (`from_estimator`, `f
 """
 
 from .coefficient_path import CoefficientPathDisplay
+from .range_test import RangeTestDisplay
 from .schedule import ScheduleDisplay
 from .training_curve import TrainingCurveDisplay
 from .trajectory import TrajectoryDisplay
 
-__all__ = ["CoefficientPathDisplay", "ScheduleDisplay", "TrainingCurveDisplay", "TrajectoryDisplay"]
+__all__ = [
+    "CoefficientPathDisplay",
+    "RangeTestDisplay",
+    "ScheduleDisplay",
+    "TrainingCurveDisplay",
+    "TrajectoryDisplay",
+]

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from ..core.batches import Block
 from ..insight.coefficients import CoefficientRecorder
+from ..insight.model import objective_of
 from .style import GREY, PALE, STRONG, Display, finish, look, named
 
 #: Points a side of the grid on which the function is evaluated, and lines of equal height.
@@ -144,16 +144,12 @@ class TrajectoryDisplay(Display):
         model, pair = recorder.estimator_, list(features)
         if not hasattr(model, "_weights"):
             raise ValueError(f"{model!r} has no objective to draw. Use LinearRegressor or LogisticClassifier.")
-        problem, (coef, intercept) = model._problem_, model._weights()
-        X, y, _ = model._validate(X, y, None, coef.dtype)
-        coded = model._encode(y)
-        block = Block(X, coded, model._target_weights(coded, None))
-        block.normalise()
+        total, (coef, intercept) = objective_of(model, X, y), model._weights()
 
         def objective(pair_of_weights: np.ndarray) -> float:
             moved = coef.copy()
             moved[output, pair] = pair_of_weights
-            return problem.objective(block, moved, intercept)
+            return total(moved, intercept)
 
         names = getattr(model, "feature_names_in_", None) if feature_names is None else feature_names
         labels = [f"x{j}" if names is None else str(names[j]) for j in pair]
