@@ -181,7 +181,7 @@ def test_gap():
     display = TrainingCurveDisplay.from_estimators(models, quantity="gap", minimum=0.1)
     for line, curve in zip(display.lines_, curves, strict=True):
         np.testing.assert_array_equal(points(line)[1], curve - 0.1)
-    assert labels(display.ax_) == ("Gap to the minimum", "passes over the data", "objective minus its minimum")
+    assert labels(display.ax_) == ("Gap to the minimum", "passes over the data", "objective minus minimum")
     assert display.ax_.get_yscale() == "log"
     lowest = TrainingCurveDisplay.from_estimators(models, quantity="gap")
     for line, curve in zip(lowest.lines_, curves, strict=True):
@@ -260,7 +260,7 @@ def test_curves_of_results():
     assert labels(display.ax_) == ("Value on the way", "updates", "value of the function")
     gap = TrainingCurveDisplay.from_result(results["averaged"], quantity="gap", minimum=-1.0)
     np.testing.assert_array_equal(points(gap.lines_[1])[1], ways[1].average_fun + 1.0)
-    assert labels(gap.ax_)[2] == "value of the function minus its minimum"
+    assert labels(gap.ax_)[2] == "value minus minimum"
     rates = TrainingCurveDisplay.from_result(results["plain"], quantity="rate")
     np.testing.assert_array_equal(points(rates.lines_[0]), [np.arange(1, 21), np.full(20, 0.1)])
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..insight.coefficients import CoefficientRecorder
-from .style import COLORS, GREY, Display, finish, look
+from .style import COLORS, GREY, Display, count_passes, finish, look
 
 
 class CoefficientPathDisplay(Display):
@@ -105,4 +105,5 @@ class CoefficientPathDisplay(Display):
             (lines[j],) = ax.plot(passes, self.path[:, j], label=self.feature_names[j], **look(i))
         self.lines_ = [lines[j] for j in range(len(last))]
         ax.axhline(0.0, color=COLORS[-1], linewidth=0.6)
+        count_passes(ax)
         finish(ax, "Coefficients over passes", "passes over the data", "coefficient", last=int(bool(rest)))

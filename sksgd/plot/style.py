@@ -55,6 +55,11 @@ def legend(ax: Any, last: int = 0) -> None:
         ax.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, frameon=False)
 
 
+def count_passes(ax: Any) -> None:
+    """Ticks of the horizontal axis at whole numbers."""
+    ax.xaxis.get_major_locator().set_params(integer=True)
+
+
 def finish(ax: Any, title: str, xlabel: str, ylabel: str, last: int = 0) -> None:
     """Title, labels of the axes with units, a light grid, the legend."""
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)

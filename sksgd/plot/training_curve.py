@@ -8,18 +8,18 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from ..core.stopping import Progress
-from .style import PALE, STRONG, Display, finish, look, named
+from .style import PALE, STRONG, Display, count_passes, finish, look, named
 
 UNITS = {"pass": "passes over the data", "update": "updates", "sample": "samples seen"}
 QUANTITIES = {
     "loss": ("Training curve", "objective (mean loss + penalty)"),
     "validation": ("Validation curve", "mean loss on held-out rows"),
-    "gap": ("Gap to the minimum", "objective minus its minimum"),
+    "gap": ("Gap to the minimum", "objective minus minimum"),
     "rate": ("Learning rate", "learning rate"),
 }
 QUANTITIES_OF_RESULTS = QUANTITIES | {
     "loss": ("Value on the way", "value of the function"),
-    "gap": ("Gap to the minimum", "value of the function minus its minimum"),
+    "gap": ("Gap to the minimum", "value minus minimum"),
 }
 
 
@@ -223,6 +223,8 @@ class TrainingCurveDisplay(Display):
         for axis, log in zip("xy", self._log, strict=True):
             if log:
                 getattr(ax, f"set_{axis}scale")("log")
+        if self.unit == "pass" and not self._log[0]:
+            count_passes(ax)
         title, ylabel = self.labels
         finish(ax, f"{title}s" if len(self.curves) > 1 and title.endswith("curve") else title, UNITS[self.unit], ylabel)
 
