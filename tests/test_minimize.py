@@ -275,16 +275,17 @@ def test_mean_over_samples(sampler, batch_size):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adagrad", "adam"])
 @pytest.mark.parametrize("average", [False, True])
-@pytest.mark.parametrize("batch_size", [1, 4])
-def test_same_as_training_a_model(optimizer, average, batch_size):
+@pytest.mark.parametrize(("batch_size", "penalty", "alpha"), [(1, "l2", 0.01), (4, "l2", 0.01), (4, "l1", 0.8)])
+def test_same_as_training_a_model(optimizer, average, batch_size, penalty, alpha):
     from sksgd import LinearRegressor
 
     settings = {"optimizer": optimizer, "average": average, "batch_size": batch_size, "random_state": 5}
-    settings |= {"learning_rate": Cosine(0.05), "penalty": "l2", "alpha": 0.01}
+    settings |= {"learning_rate": Cosine(0.05), "penalty": penalty, "alpha": alpha}
     model = LinearRegressor(fit_intercept=False, max_iter=4, tol=None, **settings).fit(X, Y)
     result = minimize(*SQUARES[:1], np.zeros(3), jac=SQUARES[1], n_samples=23, max_iter=model.t_, **settings)
     np.testing.assert_allclose(result.x, model.coef_, rtol=1e-10)
     assert result.fun == pytest.approx(model.loss_curve_[-1], rel=1e-10)
+    assert np.array_equal(result.x == 0, model.coef_ == 0)
 
 
 def test_importance_is_refused():
@@ -394,6 +395,8 @@ def test_forms_of_the_gradient():
     np.testing.assert_allclose(differences.x, given.x, atol=1e-7)
     assert (given.nfev, given.njev) == (1, 20)
     assert (differences.nfev, differences.njev) == (20 * 3 + 1, 0)
+    means = run((SQUARES[0], None), np.zeros(3), n_samples=23, batch_size=5, max_iter=9)
+    np.testing.assert_allclose(means.x, run(SQUARES, np.zeros(3), n_samples=23, batch_size=5, max_iter=9).x, atol=1e-6)
     columns = run((lambda x: np.atleast_2d(fun(x)), lambda x: jac(x).reshape(2, 1)), max_iter=20)
     assert np.array_equal(columns.x, given.x)
 

@@ -350,6 +350,9 @@ def test_recorded_coefficients(kind):
         np.testing.assert_array_equal(intercept, alone.intercept_)
     with pytest.raises(AttributeError, match="set_callbacks"):
         CoefficientRecorder().coef_path_  # noqa: B018
+    SGDClassifier(**params).set_callbacks(recorder).fit(X, np.arange(80) % 3)
+    with pytest.raises(AttributeError, match="one by one"):
+        recorder.coef_path_  # noqa: B018
 
 
 def test_coefficient_paths():

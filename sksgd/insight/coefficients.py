@@ -46,7 +46,8 @@ class CoefficientRecorder:
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any = None) -> None:
         """Take note of the coefficients after a pass."""
-        if context.task_name == "pass" and fitted_estimator is not None:
+        # Where classes are trained one by one, a pass is no pass of the model.
+        if context.task_name == "pass" and context.parent.task_name == "fit" and fitted_estimator is not None:
             coef, intercept = fitted_estimator.coef_, fitted_estimator.intercept_
             self._coefs.append(np.atleast_2d(coef.toarray() if hasattr(coef, "toarray") else coef).copy())
             self._intercepts.append(np.array(intercept))
@@ -63,6 +64,7 @@ class CoefficientRecorder:
     def _path(self, values: list[np.ndarray]) -> np.ndarray:
         if not values:
             raise AttributeError(
-                "Nothing is recorded. Give the recorder to an estimator by estimator.set_callbacks(recorder), and fit."
+                "Nothing is recorded. Give the recorder to an estimator by estimator.set_callbacks(recorder), and fit. "
+                "Of SGDClassifier with several classes, which trains them one by one, nothing is recorded."
             )
         return np.array(values)

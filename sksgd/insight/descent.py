@@ -54,14 +54,16 @@ class Descent:
         self.nit = self.n_samples_seen = 0
         self._known: np.ndarray | None = None
 
-    def line(self, i: int) -> np.ndarray:
-        """A copy of the weights (0) or of their average (-1)."""
-        return self.state.lines[i, 0].copy()
+    @property
+    def iterate(self) -> np.ndarray:
+        """A copy of the weights that move."""
+        return self.state.lines[0, 0].copy()
 
     @property
     def x(self) -> np.ndarray:
-        """The result as it is now: the average if there is one."""
-        return self.line(-1 if self.state.averaged else 0)
+        """The result as it is now, which would be the weights of a model: the average if there is one."""
+        self.state.touch()
+        return self.state.weights(self.problem)[0][0]
 
     def run(self, max_iter: int, observe: Callable[[], None]) -> int:
         """At most `max_iter` updates, each followed by `observe`, which may raise StopIteration; why they ended."""
@@ -95,7 +97,7 @@ class Descent:
 
     def _gradient(self) -> np.ndarray:
         """The gradient of the next batch with its noise, as the kernel takes it."""
-        x, rows = self.line(0), next(self.batches)
+        x, rows = self.iterate, next(self.batches)
         gradient = self.objective.gradient(x, *rows) if self._known is None else self._known
         self._known = None
         if self.noise is not None:
@@ -107,7 +109,7 @@ class Descent:
         """Whether at the end of a pass the gradient over all samples, without noise, is small."""
         if self.tol is None or self.nit % self.per_pass:
             return False
-        x, everything = self.line(0), self.objective.all
+        x, everything = self.iterate, self.objective.all
         gradient = self.objective.gradient(x, *everything)
         if not everything:
             self._known = gradient

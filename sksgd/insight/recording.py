@@ -58,8 +58,8 @@ class TrajectoryRecorder:
             self._add(descent)
 
     def _add(self, descent: Any) -> None:
-        x = descent.line(0)
-        average = descent.line(-1) if descent.state.averaged else None
+        x = descent.iterate
+        average = descent.x if descent.state.averaged else None
         values = self.value(x), None if average is None else self.value(average)
         self.points.append((descent.nit, descent.n_samples_seen, x, average, *values))
 
