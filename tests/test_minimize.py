@@ -210,6 +210,25 @@ def test_law_of_noise(noise, law):
     assert abs(np.corrcoef(found[1:, 0], found[:-1, 0])[0, 1]) < 0.06
 
 
+def test_noise_floor():
+    # x <- (1 - eta h) x + eta noise has the stationary variance eta^2 / (1 - (1 - eta h)^2).
+    way = run(ELLIPSE, noise=1.0, max_iter=20000, trajectory=True).trajectory.x[100:]
+    np.testing.assert_allclose(way.var(axis=0), [0.01 / (1 - 0.8**2), 0.01 / (1 - 0.6**2)], rtol=0.05)
+
+
+def test_bound_for_the_rate_weighted_average():
+    # Gradients of |x| + noise have a mean square of L^2 = 1 + 3; the bound holds for the mean of many runs.
+    T, start = 200, np.array([3.0, 4.0])
+    runs = [
+        minimize(
+            lambda x: np.hypot(*x), start, jac=lambda x: x / np.hypot(*x), noise=np.sqrt(1.5), optimizer="sgd",
+            learning_rate=5 / (2 * np.sqrt(T)), average="rate_weighted", max_iter=T, random_state=seed,
+        ).fun
+        for seed in range(40)
+    ]  # fmt: skip
+    assert 0 < np.mean(runs) < 5 * 2 / np.sqrt(T)
+
+
 def test_noise_for_each_coordinate():
     found = added([0.0, 2.0])
     assert np.abs(found[:, 0]).max() < 1e-12
@@ -423,6 +442,13 @@ def test_a_function_may_keep_and_change_its_argument():
 
     assert np.array_equal(run((ELLIPSE[0], jac), max_iter=20).x, run(ELLIPSE, max_iter=20).x)
     assert all((x == 99.0).all() for x in kept)
+
+
+def test_estimators_within_a_function_are_checked():
+    from sksgd import LinearRegressor
+
+    with pytest.raises(ValueError, match="batch_size"):
+        run((lambda x: LinearRegressor(batch_size=-1).fit([[1.0]], [1.0]).score([[1.0]], [1.0]), None))
 
 
 def test_start_is_left_alone_and_float32_stays():

@@ -59,7 +59,7 @@ _count = Interval(numbers.Integral, 1, None, closed="left")
         "trajectory": ["boolean", _count],
         "random_state": ["random_state"],
     },
-    prefer_skip_nested_validation=True,
+    prefer_skip_nested_validation=False,  # what `fun` calls is the user's own
 )
 def minimize(
     fun: Callable,

@@ -38,6 +38,17 @@ class RangeTest:
         it never did.
     suggestion : float
         A tenth of the rate at which the objective, smoothed by a median of five points, was lowest.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.preprocessing import scale
+    >>> from sksgd import LinearRegressor
+    >>> from sksgd.insight import learning_rate_range_test
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> test = learning_rate_range_test(LinearRegressor(optimizer="sgd", random_state=0), scale(X), y, eta_max=0.01)
+    >>> len(test.rates), test.divergence
+    (100, inf)
     """
 
     rates: np.ndarray

@@ -29,6 +29,15 @@ class Trajectory:
         The function there, penalty included.
     learning_rate : ndarray of shape (m,)
         The rate of the update that led to each point; nan for the start.
+
+    Examples
+    --------
+    >>> from sksgd import minimize
+    >>> result = minimize(
+    ...     lambda x: x @ x, 1.0, jac=lambda x: 2 * x, optimizer="sgd", learning_rate=0.25, max_iter=3, trajectory=True
+    ... )
+    >>> result.trajectory.x.ravel(), result.trajectory.learning_rate
+    (array([1.   , 0.5  , 0.25 , 0.125]), array([ nan, 0.25, 0.25, 0.25]))
     """
 
     nit: np.ndarray
