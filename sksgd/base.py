@@ -21,6 +21,7 @@ Squared(scale=2.0)
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, dataclass_transform
@@ -277,6 +278,31 @@ class Optimizer(Component):
     def start(self, w: np.ndarray) -> tuple[Any, ...]:
         """The slots at the start, for given initial weights."""
         return (0.0,) * self.n_slots
+
+    def as_method(self, **params: Any) -> Callable[..., Any]:
+        """The optimizer as a `method` of `scipy.optimize.minimize`.
+
+        Parameters
+        ----------
+        **params
+            Parameters of `sksgd.minimize`, such as `learning_rate`, `noise` or `random_state`. Those in scipy's
+            `options` come first; there, `maxiter` is another name of `max_iter`.
+
+        Returns
+        -------
+        method : callable
+
+        Examples
+        --------
+        >>> from scipy.optimize import minimize, rosen, rosen_der
+        >>> from sksgd.optimizers import Adam
+        >>> method = Adam().as_method(learning_rate=0.05, max_iter=3000)
+        >>> minimize(rosen, [-1.0, 2.0], jac=rosen_der, method=method, tol=1e-6).x.round(4)
+        array([1., 1.])
+        """
+        from .insight.method import descend
+
+        return functools.partial(descend, optimizer=self, **params)
 
 
 class BlockOptimizer(Component):
