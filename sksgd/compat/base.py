@@ -25,7 +25,7 @@ from ..core.support import TrainingSupport
 from ..core.targets import is_clean_target
 from ..debt import SIZES, SQUARES, STARTED, nothing_owed
 from .parameters import SGDParameters
-from .part import Part, RunningLoop
+from .part import Part, RatelessLoop, RunningLoop, StreamLoop
 from .sparse_coef import dense
 
 #: What averaging needs to go on.
@@ -129,7 +129,7 @@ class BaseSGD(TrainingSupport, SGDParameters):
     def _run(self, part: Part, problem: Problem, max_iter: int, context: Any, given: Any, fitted: Any) -> None:
         """Train one part, for a call over the `given` X, y and sample weights that leaves `fitted()` behind."""
         block = part.rows()
-        task = no_task if context is None else self._callback_task(context, given, part, fitted)
+        task = no_task if context is None else self._callback_task(context, given, part, problem, fitted)
         if part.state is None:
             part.state = self._state(problem, part, sp.issparse(block.X))
         state, all_rows = part.state, block.X.shape[0]
@@ -144,9 +144,13 @@ class BaseSGD(TrainingSupport, SGDParameters):
             orders = ((order[used[order]], factor) for order, factor in orders)
         progress = AbsoluteProgress(self.tol, int(self.n_iter_no_change))
         head = (problem, state, block, orders, progress, task, part.outcome)
-        RunningLoop(*head, part=part).run(max_iter)
+        kind: Any = RunningLoop
+        if problem.optimizer.blockwise:
+            kind = StreamLoop if context is None else RatelessLoop
+            self._check_finite(block.X)
+        kind(*head, part=part).run(max_iter)
         if context is None and self.verbose:
-            part.report()
+            part.report(problem)
         if part.outcome.diverged:
             raise ValueError(
                 f"Floating-point under-/overflow occurred at epoch #{part.outcome.passes}. Scaling input data with "
@@ -160,6 +164,9 @@ class BaseSGD(TrainingSupport, SGDParameters):
         # A copy: the callback of one class may look while another one trains, in a thread of its own.
         state = part.state.copy()
         state.touch()
+        if problem.optimizer.blockwise:
+            (part.coef,), (part.intercept,) = state.weights(problem)
+            return
         lines = state.settled_lines(problem)
         part.coef, part.intercept = np.ascontiguousarray(lines[0, 0]), float(state.bias[0, 0])
         if problem.averaging is not None and not self._is_plain:
@@ -189,7 +196,9 @@ class BaseSGD(TrainingSupport, SGDParameters):
             **{name: values if len(parts) > 1 else values[0] for name, values in each.items()},
         }
 
-    def _callback_task(self, context: Any, given: Any, part: Part, fitted: Callable[[], dict[str, Any]]) -> Any:
+    def _callback_task(
+        self, context: Any, given: Any, part: Part, problem: Problem, fitted: Callable[[], dict[str, Any]]
+    ) -> Any:
         """The task of one pass over the `given` X, y and sample weights, for `loop.Loop`."""
         metadata = None if given[2] is None else {"sample_weight": given[2]}
 
@@ -199,7 +208,7 @@ class BaseSGD(TrainingSupport, SGDParameters):
 
                 def finish(outcome: loop.Outcome, state: State) -> bool:
                     if self.verbose:
-                        part.report()
+                        part.report(problem)
                     return end(metadata=metadata, reconstruction_attributes=fitted)
 
                 yield finish

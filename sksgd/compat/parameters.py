@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -12,11 +13,12 @@ from sklearn.base import is_classifier
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 
 from ..averaging import PolyakRuppert
-from ..base import Horizon, Loss, Optimizer, Penalty, Sampler, SampleStep, Schedule
+from ..base import BlockOptimizer, Horizon, Loss, Optimizer, Penalty, Sampler, SampleStep, Schedule
 from ..core.parameters import NestedParameters
 from ..core.problem import Problem
 from ..losses import EpsilonInsensitive, Huber, SquaredEpsilonInsensitive, SquaredError
-from ..optimizers.coordinate import OPTIMIZERS, SGD, resolve_optimizer
+from ..optimizers import BLOCK_OPTIMIZERS, OPTIMIZERS, SGD
+from ..optimizers.auto import resolve
 from ..penalties import NoPenalty, resolve_penalty
 from ..sample_steps import Gradient
 from ..sampling import SAMPLERS, Sequential, resolve_sampler
@@ -75,17 +77,33 @@ class SGDParameters(NestedParameters):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "average": [Interval(Integral, 0, None, closed="neither"), "boolean"],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), Optimizer, None],
+        "optimizer": [StrOptions({"auto", *OPTIMIZERS, *BLOCK_OPTIMIZERS}), Optimizer, BlockOptimizer, None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"full"})],
         "sampling": [StrOptions(set(SAMPLERS)), Sampler, None],
     }
 
     # ---- from scikit-learn's words to components ---------------------------------------------------------------------
 
+    _without_rate: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "learning_rate": ("optimal", "invscaling"),
+        "eta0": (0.01,),
+        "power_t": (0.5, 0.25),
+        "batch_size": (1,),
+        "sampling": (None,),
+        "shuffle": (True,),
+        "average": (False,),
+    }
+
     @property
     def _is_plain(self) -> bool:
         """Whether the algorithm is scikit-learn's, not one of the extras."""
         return self.optimizer is None and self.batch_size == 1
+
+    @property
+    def _is_rateless(self) -> bool:
+        """Whether the optimizer finds its own steps."""
+        optimizer = self._component("optimizer")
+        return optimizer is None or optimizer.blockwise
 
     def _validate_params(self) -> None:
         """scikit-learn's check of single parameters, which takes 70 microseconds, once for each set of values."""
@@ -100,7 +118,7 @@ class SGDParameters(NestedParameters):
         """What a parameter alone does not show."""
         if self.early_stopping and for_partial_fit:
             raise ValueError("early_stopping should be False with partial_fit")
-        if self.learning_rate == "optimal" and self.alpha == 0:
+        if self.learning_rate == "optimal" and self.alpha == 0 and not self._is_rateless:
             raise ValueError(
                 "alpha must be > 0 since learning_rate is 'optimal'. alpha is used to compute the optimal learning "
                 "rate."
@@ -144,7 +162,7 @@ class SGDParameters(NestedParameters):
 
     def _component(self, name: str) -> Any:
         if name == "optimizer":
-            return SGD() if self.optimizer is None else resolve_optimizer(self.optimizer)
+            return SGD() if self.optimizer is None else resolve(self.optimizer)
         if name == "sampling" and self.sampling is not None:
             return resolve_sampler(self.sampling, "sampling")
         if name == "sampling":
@@ -153,12 +171,21 @@ class SGDParameters(NestedParameters):
 
     def _problem(self, X: Any) -> Problem:
         """The problem of one output over rows like X; that of the last call, if nothing changed."""
-        key = (sp.issparse(X), X.dtype, *(getattr(self, name) for name in STATED))
+        key = (sp.issparse(X), X.dtype, X.shape[1], *(getattr(self, name) for name in STATED))
         if key != vars(self).get("_problem_key"):
             self._problem_key, self._problem_ = key, self._new_problem(X)
         return self._problem_
 
     def _new_problem(self, X: Any) -> Problem:
+        problem = self._stated_problem(X)
+        if self._is_plain:
+            return problem
+        choice = self._choice(problem, X.shape[1], 1, None)
+        schedule = Constant(1.0) if choice.optimizer.blockwise else problem.schedule
+        return dataclasses.replace(problem, optimizer=choice.optimizer, choice=choice, schedule=schedule)
+
+    def _stated_problem(self, X: Any) -> Problem:
+        """The problem without the optimizer that "auto" stands for."""
         loss, plain = self._loss(), self._is_plain
         passive = self.learning_rate in ("pa1", "pa2")
         return Problem(

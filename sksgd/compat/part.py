@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core import loop
+from ..core import blocks, loop
 from ..core.batches import Block
+from ..core.problem import Problem
 from ..core.state import State
 
 
@@ -36,12 +37,14 @@ class Part:
     state: State | None = None
     abandoned: bool = False
 
-    def report(self) -> None:
+    def report(self, problem: Problem) -> None:
         """Print the lines of `verbose` for the last pass."""
         outcome, state = self.outcome, self.state
         assert state is not None
         coef = state.lines[0] if state.lines.ndim == 3 else state.lines[:, 0]
         intercept = state.bias[0, 0]
+        if state.memory is not None:
+            coef, (intercept,) = state.weights(problem)
         line = f"-- Epoch {outcome.passes}\nNNZs: {np.count_nonzero(coef)}, Bias: {intercept:.6f}, T: {state.t}"
         if outcome.loss_curve:
             line += f", Objective: {outcome.loss_curve[-1]:.6f}"
@@ -74,3 +77,33 @@ class RunningLoop(loop.Loop):
             return objective, objective
         coef, intercept = state.weights(problem)
         return objective, -self.score(coef[0], float(intercept[0]))
+
+
+class RatelessLoop(blocks.BlockLoop):
+    """Passes of an optimizer that finds its own steps, with a score on held-out rows that is to rise."""
+
+    held_out_words = RunningLoop.held_out_words
+
+    def __init__(self, *head: Any, part: Part):
+        super().__init__(*head, validation=None)
+        self.held_out, self.part = part.score is not None, part
+
+    def _pass(self) -> bool:
+        return super()._pass() or self.part.abandoned
+
+    def measure(self) -> tuple[float, float] | None:
+        objective = self.state.memory.objective
+        if self.part.score is None:
+            return objective, objective
+        coef, intercept = self.state.weights(self.problem)
+        return objective, -self.part.score(coef[0], float(intercept[0]))
+
+
+class StreamLoop(RunningLoop):
+    """One call of `partial_fit` with an optimizer that finds its own steps."""
+
+    def one_pass(self) -> bool:
+        return blocks.learn(self.problem, self.state, self.block)
+
+    def measure(self) -> tuple[float, float] | None:
+        return (self.state.running, self.state.running) if self.state.memory.finite else None

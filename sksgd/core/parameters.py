@@ -14,8 +14,8 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError, Str
 from ..averaging import AVERAGINGS, resolve_averaging
 from ..base import Averaging, BlockOptimizer, Component, Horizon, Loss, Optimizer, Penalty, Sampler, Schedule
 from ..losses import resolve_loss
-from ..optimizers import BLOCK_OPTIMIZERS, OPTIMIZERS, resolve_optimizer
-from ..optimizers.auto import Choice, choose
+from ..optimizers import BLOCK_OPTIMIZERS, OPTIMIZERS
+from ..optimizers.auto import Choice, choose, resolve
 from ..penalties import PENALTIES, resolve_penalty
 from ..sampling import SAMPLERS, resolve_sampler
 from ..schedules import SCHEDULES, Adaptive, Auto, Constant, resolve_schedule
@@ -59,9 +59,45 @@ class NestedParameters(BaseEstimator):
             setattr(self, name, component.replace(**fields))
         return self
 
+    #: With an optimizer that finds its own steps, the only values of parameters that have no meaning then.
+    _without_rate: ClassVar[dict[str, tuple[Any, ...]]]
+
+    def _choice(self, problem: Problem, d: int, n_outputs: int, before: Problem | None) -> Choice:
+        """The optimizer that was asked for; with "auto", the one of the problem `before` if it still serves.
+
+        Raises for what an optimizer that finds its own steps cannot do, and for parameters without meaning then.
+        """
+        optimizer, choice = self._component("optimizer"), None
+        if optimizer is not None:
+            choice = Choice(optimizer, "as asked for", asked=True)
+        elif before is not None and not before.choice.asked and before.optimizer.blockwise:
+            choice = None if before.optimizer.refusal(problem, d, n_outputs) else before.choice
+        choice = choice or choose(problem, d, n_outputs)
+        if optimizer is not None and not optimizer.blockwise:
+            return choice
+        for name, values in self._without_rate.items():
+            value = getattr(self, name)
+            if not any(value is allowed or value == allowed for allowed in values):
+                raise InvalidParameterError(
+                    f"The {name!r} parameter has no meaning with optimizer={self.optimizer!r}, which finds its own "
+                    f"steps on blocks of its own. Got {value!r}: leave {name} at {values[0]!r}, or choose an optimizer "
+                    "that takes it, such as optimizer='sgd' or 'adagrad'."
+                )
+        refusal = choice.optimizer.refusal(problem, d, n_outputs) if choice.optimizer.blockwise else ""
+        if refusal:
+            raise ValueError(f"{choice.optimizer!r} cannot solve this problem: {refusal}")
+        return choice
+
 
 class ProblemParameters(NestedParameters):
     """The parameters that all estimators share, nested ones included, and the `Problem` they state."""
+
+    _without_rate: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "learning_rate": (None,),
+        "batch_size": (1,),
+        "sampling": ("reshuffle",),
+        "average": (None, False),
+    }
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "penalty": [StrOptions(set(PENALTIES)), Penalty, None],
@@ -102,23 +138,15 @@ class ProblemParameters(NestedParameters):
 
     def _component(self, name: str) -> Any:
         """The component that a parameter stands for, or its value where it stands for none."""
-        resolve: dict[str, Callable[[Any], Any]] = {
+        resolvers: dict[str, Callable[[Any], Any]] = {
             "loss": resolve_loss,
             "penalty": lambda value: resolve_penalty(value, self.l1_ratio),
-            "optimizer": self._optimizer,
+            "optimizer": resolve,
             "learning_rate": lambda _: self._schedule(self._component("optimizer")),
             "sampling": lambda value: resolve_sampler(value, "sampling"),
             "average": resolve_averaging,
         }
-        return resolve.get(name, lambda value: value)(getattr(self, name))
-
-    @staticmethod
-    def _optimizer(optimizer: Any) -> Optimizer | BlockOptimizer | None:
-        """None for "auto"."""
-        if optimizer == "auto":
-            return None
-        block = BLOCK_OPTIMIZERS.get(optimizer)
-        return resolve_optimizer(optimizer) if block is None else block()
+        return resolvers.get(name, lambda value: value)(getattr(self, name))
 
     def _schedule(self, optimizer: Optimizer | BlockOptimizer | None) -> Schedule:
         """The schedule that was asked for or is usual with an optimizer; None is one that finds its own steps."""
@@ -149,37 +177,9 @@ class ProblemParameters(NestedParameters):
             fit_intercept=self.fit_intercept,
             n_jobs=getattr(self, "n_jobs", None),
         )
-        choice = self._choice(problem, d, before)
-        if choice.optimizer.blockwise or self.optimizer == "auto":
-            self._refuse(problem, choice.optimizer, d)
+        choice = self._choice(problem, d, self._n_outputs, before)
         schedule = self._schedule(choice.optimizer).bind(horizon)
         return dataclasses.replace(problem, optimizer=choice.optimizer, schedule=schedule, choice=choice)
-
-    def _choice(self, problem: Problem, d: int, before: Problem | None) -> Choice:
-        """The optimizer that was asked for; with "auto", the one before if it still serves."""
-        optimizer = self._component("optimizer")
-        if optimizer is not None:
-            return Choice(optimizer, "as asked for", asked=True)
-        if before is not None and not before.choice.asked:
-            former = before.choice.optimizer
-            if former.blockwise and not former.refusal(problem, d, self._n_outputs):
-                return before.choice
-        return choose(problem, d, self._n_outputs)
-
-    def _refuse(self, problem: Problem, optimizer: Any, d: int) -> None:
-        """Raise for what an optimizer that finds its own steps cannot do, and for parameters without meaning then."""
-        usual = {"learning_rate": (None,), "batch_size": (1,), "sampling": ("reshuffle",), "average": (None, False)}
-        for name, values in usual.items():
-            value = getattr(self, name)
-            if not any(value is allowed or value == allowed for allowed in values):
-                raise InvalidParameterError(
-                    f"The {name!r} parameter has no meaning with optimizer={self.optimizer!r}, which finds its own "
-                    f"steps on blocks of its own. Got {value!r}: leave {name} at {values[0]!r}, or choose an optimizer "
-                    "that takes it, such as optimizer='sgd' or 'adagrad'."
-                )
-        refusal = optimizer.refusal(problem, d, self._n_outputs) if optimizer.blockwise else ""
-        if refusal:
-            raise ValueError(f"{optimizer!r} cannot solve this problem: {refusal}")
 
     def _alpha(self, d: int) -> Any:
         alpha = np.array(self.alpha, dtype=np.float64, order="C")

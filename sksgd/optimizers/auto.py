@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..base import BlockOptimizer, Component
-from .coordinate import SGD, AdaGrad
+from ..base import BlockOptimizer, Component, Optimizer
+from .coordinate import SGD, AdaGrad, resolve_optimizer
+from .implicit import ImplicitSGD
 from .newton import Newton
+from .svrg import SVRG
 
 __all__ = ["Choice", "choose"]
 
@@ -45,17 +47,25 @@ def choose(problem: Any, n_features: int, n_outputs: int) -> Choice:
     """
     joint = n_outputs if problem.loss.joint else 1
     unknowns, most = (n_features + problem.fit_intercept) * joint, FEW_JOINT if problem.loss.joint else FEW
-    depend = f"{unknowns} unknowns that depend on each other are"
-    candidates: list[tuple[BlockOptimizer, str]] = []
-    if unknowns <= most:
-        candidates.append((Newton(), f"{depend} few enough for exact steps"))
+    few = unknowns <= most
+    depend = f"{unknowns} unknowns that depend on each other are {'' if few else 'not '}few enough for exact steps"
+    first: tuple[BlockOptimizer, ...] = (Newton(),) if few else ()
     refusals = []
-    for optimizer, reason in candidates:
+    for optimizer in (*first, SVRG(), ImplicitSGD()):
         refusal = optimizer.refusal(problem, n_features, n_outputs)
         if not refusal:
-            return Choice(optimizer, "; ".join([reason, *refusals]))
+            return Choice(optimizer, "; ".join([depend, *refusals]))
         refusals.append(f"{optimizer!r} refused: {refusal.partition('. ')[0]}")
-    return Choice(usual(problem.loss), "; ".join(["no optimizer without a rate suits it", *refusals]))
+    return Choice(usual(problem.loss), "; ".join([depend, *refusals]))
+
+
+def resolve(optimizer: str | Optimizer | BlockOptimizer) -> Optimizer | BlockOptimizer | None:
+    """The optimizer a user means by a name or an instance; None for "auto"."""
+    from . import BLOCK_OPTIMIZERS
+
+    if isinstance(optimizer, Component) or optimizer not in {"auto", *BLOCK_OPTIMIZERS}:
+        return resolve_optimizer(optimizer)
+    return None if optimizer == "auto" else BLOCK_OPTIMIZERS[optimizer]()
 
 
 def usual(loss: Any) -> Any:
