@@ -64,7 +64,7 @@ class BlockLoop(Loop):
         with np.errstate(all="ignore"):
             self.problem.optimizer.improve(self.problem, memory, self.block, order, self.enough)
         _count(self.state, self.block)
-        memory.gap = max(memory.excess, 0.0) / self.scale(memory.objective)
+        memory.gap = float(max(memory.excess, 0.0) / self.scale(memory.objective))
         return bool(np.isfinite(memory.objective))
 
     def enough(self) -> bool:
