@@ -21,6 +21,7 @@ Squared(scale=2.0)
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, dataclass_transform
@@ -106,6 +107,8 @@ class Loss(Component):
     joint: ClassVar[bool] = False
     #: The supremum of the second derivative in `p`: infinite where there is none.
     max_curvature: ClassVar[float] = math.inf
+    #: The supremum of the size of the gradient: infinite where there is none.
+    max_gradient: ClassVar[float] = math.inf
     #: Whether the gradient is continuous in `p`: False where there are kinks.
     smooth: ClassVar[bool] = True
     #: Whether the curvature is the same number for all `p` and `y`.
@@ -235,7 +238,7 @@ class Optimizer(Component):
     scaled: ClassVar[bool] = False
     #: Whether the penalty acts before the move instead of after it.
     penalty_first: ClassVar[bool] = False
-    #: The first rate where the user gives none: for standardised features.
+    #: The first rate where the user gives none, for standardised features; None: what the rows allow.
     usual_rate: ClassVar[float | None] = 0.01
     #: Whether it is nothing but ``w -= eta g``.
     plain: ClassVar[bool] = False
@@ -276,6 +279,31 @@ class Optimizer(Component):
         """The slots at the start, for given initial weights."""
         return (0.0,) * self.n_slots
 
+    def as_method(self, **params: Any) -> Callable[..., Any]:
+        """The optimizer as a `method` of `scipy.optimize.minimize`.
+
+        Parameters
+        ----------
+        **params
+            Parameters of `sksgd.minimize`, such as `learning_rate`, `noise` or `random_state`. Those in scipy's
+            `options` come first; there, `maxiter` is another name of `max_iter`.
+
+        Returns
+        -------
+        method : callable
+
+        Examples
+        --------
+        >>> from scipy.optimize import minimize, rosen, rosen_der
+        >>> from sksgd.optimizers import Adam
+        >>> method = Adam().as_method(learning_rate=0.05, max_iter=3000)
+        >>> minimize(rosen, [-1.0, 2.0], jac=rosen_der, method=method, tol=1e-6).x.round(4)
+        array([1., 1.])
+        """
+        from .insight.method import descend
+
+        return functools.partial(descend, optimizer=self, **params)
+
 
 class BlockOptimizer(Component):
     """An optimizer that works on blocks of rows and finds its own steps: no rate, no batches, no average of iterates.
@@ -293,12 +321,13 @@ class BlockOptimizer(Component):
       whether with these the user would be content. An objective that is not finite ends training.
     - ``weights(problem, memory, dtype)``: coef (K, d) and intercept (K,), rows that wait included. Nothing is changed.
     - A memory also has ``steps``, the number of steps so far, which is `t_`; ``finite``, whether all that it learned
-      is; and ``gap``, the relative gap, which a fit sets and `learn` may set.
+      is; ``gap``, the relative gap, which a fit sets and `learn` may set; and ``progressive``, to which `learn` adds
+      the losses of rows before they are learned, and their weights.
     """
 
     blockwise: ClassVar[bool] = True
     n_slots: ClassVar[int] = 0
-    usual_rate: ClassVar[float | None] = None
+    usual_rate: ClassVar[float | None] = 1.0
 
     def refusal(self, problem: Any, n_features: int, n_outputs: int) -> str:
         """Why the problem cannot be solved, with the remedy; empty if it can."""
@@ -343,6 +372,13 @@ class Schedule(Component):
 
     def bind(self, horizon: Horizon) -> Schedule:
         """The schedule for this problem: itself unless it depends on `alpha`, the loss or the horizon."""
+        return self
+
+    def meet(self, problem: Any, block: Any, before: Schedule | None) -> Schedule:
+        """The schedule for these rows, on which a call is about to train: itself unless it depends on the data.
+
+        `before` is what it returned in the call that this one goes on from, None if it goes on from none.
+        """
         return self
 
     def rate(self, t: np.ndarray) -> np.ndarray | float:

@@ -6,8 +6,15 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from sksgd import averaging, sampling, schedules
 from sksgd.base import Averaging, Horizon, Loss, Sampler, Schedule
+from sksgd.core.batches import Block
+from sksgd.core.problem import Problem
+from sksgd.losses import SquaredError
+from sksgd.optimizers import SGD
+from sksgd.penalties import NoPenalty
 
 PASSES, UPDATES_PER_PASS = 5, 8
 TOTAL = PASSES * UPDATES_PER_PASS
@@ -19,6 +26,24 @@ class Squared(Loss):
 
 
 HORIZON = Horizon(updates=TOTAL, updates_per_pass=UPDATES_PER_PASS, alpha=1e-3, loss=Squared())
+#: Rows that allow a rate of 0.1: with the intercept their squared norms are 2 and 10.
+BLOCK = Block(np.array([[1.0], [3.0]]), np.array([[1.0], [2.0]]))
+PROBLEM = Problem(
+    loss=SquaredError(),
+    penalty=NoPenalty(),
+    alpha=0.0,
+    optimizer=SGD(),
+    schedule=schedules.Constant(1.0),
+    averaging=None,
+    batch_size=1,
+    bounds=None,
+    fit_intercept=True,
+)
+
+
+def ready(schedule: Schedule, horizon: Horizon = HORIZON) -> Schedule:
+    """The schedule once it knows all that it may ask."""
+    return schedule.bind(horizon).meet(PROBLEM, BLOCK, None)
 
 
 class ScheduleRow(NamedTuple):
@@ -87,6 +112,9 @@ def scalar_only(t):
 
 
 SCHEDULE_ROWS = [
+    ScheduleRow(schedules.Auto(), lambda t: 0.1, {"schedule": ["unknown", -1.0]}),
+    ScheduleRow(schedules.Auto(schedules.LinearToZero(0.5)), lambda t: 0.1 * 0.5 * max(1 - t / TOTAL, 0.0), {}),
+    ScheduleRow(schedules.Warmup("auto", 4), lambda t: 0.1 * min((t + 1) / 4, 1.0), {}),
     ScheduleRow(schedules.Constant(0.3), lambda t: 0.3, {"eta0": NOT_POSITIVE}),
     ScheduleRow(
         schedules.PiecewiseConstant((3, 10), (0.5, 0.25, 0.0)),

@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 
 from sksgd import LinearRegressor, LogisticClassifier
 
-PARAMS = {"max_iter": 4, "tol": None, "random_state": 0, "learning_rate": 0.01}
+PARAMS = {"max_iter": 4, "tol": None, "random_state": 0, "optimizer": "sgd", "learning_rate": 0.01}
 
 
 class Recorder:
@@ -70,7 +70,7 @@ def test_stop_by_return_value():
 
 def test_tasks_end_where_tol_stops():
     recorder = Recorder()
-    model = LinearRegressor(learning_rate=0.01, random_state=0).set_callbacks(recorder).fit(X, Y)
+    model = LinearRegressor(optimizer="sgd", learning_rate=0.01, random_state=0).set_callbacks(recorder).fit(X, Y)
     assert recorder.events == recorder.expected(model.n_iter_)
     assert model.n_iter_ < 100
 

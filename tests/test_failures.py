@@ -150,7 +150,7 @@ def test_an_interruption_before_the_first_pass_ends_leaves_the_previous_state():
         with pytest.raises(KeyboardInterrupt):
             getattr(model, method)(X, Y)
         assert snapshot(model) == before
-    model = LinearRegressor(learning_rate=rates_until(5, KeyboardInterrupt))
+    model = LinearRegressor(optimizer="sgd", learning_rate=rates_until(5, KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, Y)
     assert not hasattr(model, "n_iter_")

@@ -52,7 +52,8 @@ def test_only_ratios_of_sample_weights_count():
 def test_rows_of_weight_zero_are_absent(batch_size, early_stopping):
     weight = np.where(np.arange(60) % 3, WEIGHT, 0.0)
     keep = weight > 0
-    params = {"batch_size": batch_size, "early_stopping": early_stopping, "max_iter": 4, "tol": None, "random_state": 1}
+    params = {"optimizer": "adagrad", "batch_size": batch_size, "early_stopping": early_stopping, "random_state": 1}
+    params |= {"max_iter": 4, "tol": None}
     for rows in (X, sp.csr_array(X)):
         whole = LogisticClassifier(**params).fit(rows, TWO, sample_weight=weight)
         part = LogisticClassifier(**params).fit(rows[keep], TWO[keep], sample_weight=weight[keep])
@@ -85,7 +86,8 @@ def test_validation_takes_the_class_weights_of_training():
 @pytest.mark.parametrize("loss", ["squared_error", "quantile"])
 def test_several_targets_are_independent(loss):
     Y2 = np.column_stack([Y, X[:, 0] ** 2])
-    params = {"loss": loss, "learning_rate": 0.05, "sampling": "sequential", "max_iter": 3, "tol": None}
+    params = {"loss": loss, "optimizer": "sgd", "learning_rate": 0.05, "sampling": "sequential"}
+    params |= {"max_iter": 3, "tol": None}
     both = LinearRegressor(**params).fit(X, Y2)
     assert both.coef_.shape == (2, 4)
     assert both.predict(X).shape == (60, 2)
@@ -142,8 +144,9 @@ def test_warm_start_ends_where_the_schedule_does(change):
 
 
 def test_without_warm_start_fit_forgets():
-    model = LinearRegressor(max_iter=3, tol=None, random_state=0).fit(X[:, :2], -Y)
-    assert_same(model.fit(X, Y), LinearRegressor(max_iter=3, tol=None, random_state=0).fit(X, Y))
+    params = {"optimizer": "sgd", "max_iter": 3, "tol": None, "random_state": 0}
+    model = LinearRegressor(**params).fit(X[:, :2], -Y)
+    assert_same(model.fit(X, Y), LinearRegressor(**params).fit(X, Y))
     assert (model.n_iter_, model.t_, model.n_samples_seen_) == (3, 180, 180)
 
 
@@ -166,7 +169,7 @@ def test_the_loss_curve_is_the_objective_of_what_is_returned(params):
 
 
 def test_stopping_follows_the_curve():
-    params = {"learning_rate": 0.01, "n_iter_no_change": 3, "random_state": 0}
+    params = {"optimizer": "sgd", "learning_rate": 0.01, "n_iter_no_change": 3, "random_state": 0}
     model = LinearRegressor(tol=0.05, **params).fit(X, Y)
     best, stalled = np.inf, []
     for value in model.loss_curve_:
@@ -182,23 +185,27 @@ def test_stopping_follows_the_curve():
 
 def test_adaptive_rates_are_cut_before_training_stops():
     schedule = Adaptive(0.1, factor=10, eta_min=0.001)
-    model = LinearRegressor(learning_rate=schedule, tol=0.1, n_iter_no_change=2, random_state=0).fit(X, Y)
-    constant = LinearRegressor(learning_rate=0.1, tol=0.1, n_iter_no_change=2, random_state=0).fit(X, Y)
+    model = LinearRegressor(optimizer="sgd", learning_rate=schedule, tol=0.1, n_iter_no_change=2, random_state=0).fit(
+        X, Y
+    )
+    constant = LinearRegressor(optimizer="sgd", learning_rate=0.1, tol=0.1, n_iter_no_change=2, random_state=0).fit(
+        X, Y
+    )
     assert model.n_iter_ >= constant.n_iter_ + 4
     assert model.loss_curve_[-1] < constant.loss_curve_[-1]
 
 
 def test_max_iter_warns_and_tol_none_does_not():
     with pytest.warns(ConvergenceWarning, match="max_iter=2 passes done before the objective settled") as caught:
-        model = LinearRegressor(max_iter=2).fit(X, Y)
+        model = LinearRegressor(optimizer="sgd", max_iter=2).fit(X, Y)
     assert caught[0].filename == __file__
     assert model.stop_reason_ == "max_iter=2 passes done"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model = LinearRegressor(max_iter=2, tol=None).fit(X, Y)
+        model = LinearRegressor(optimizer="sgd", max_iter=2, tol=None).fit(X, Y)
     assert model.n_iter_ == 2
     with pytest.warns(ConvergenceWarning, match="before the validation loss settled"):
-        LinearRegressor(max_iter=2, early_stopping=True).fit(X, Y)
+        LinearRegressor(optimizer="sgd", max_iter=2, early_stopping=True).fit(X, Y)
 
 
 NOISY = {"learning_rate": 0.5, "optimizer": "sgd", "max_iter": 12, "tol": None, "random_state": 0}
@@ -222,7 +229,7 @@ def test_validation_by_fraction():
     model = LogisticClassifier(early_stopping=True, validation_fraction=0.5, **NOISY).fit(X, THREE)
     assert len(model.validation_curve_) == 12
     assert model.t_ == 30 * model.n_iter_
-    model = LogisticClassifier(early_stopping=True, max_iter=200, random_state=0).fit(X, TWO)
+    model = LogisticClassifier(optimizer="adagrad", early_stopping=True, max_iter=200, random_state=0).fit(X, TWO)
     assert model.stop_reason_ == "the validation loss fell by no more than tol for 5 passes in a row"
     # One class has one row: no split can have it on both sides.
     rare = np.where(np.arange(60) == 7, "rare", TWO)
@@ -247,7 +254,7 @@ def test_validation_data_are_checked():
 
 
 def test_a_horizon_is_that_of_fit():
-    params = {"learning_rate": Cosine(0.1), "tol": None, "sampling": "sequential", "batch_size": 20}
+    params = {"optimizer": "sgd", "learning_rate": Cosine(0.1), "tol": None, "sampling": "sequential", "batch_size": 20}
     model = LinearRegressor(max_iter=4, **params).fit(X, Y)
     given = LinearRegressor(max_iter=4, **{**params, "learning_rate": Cosine(0.1, total=12)}).fit(X, Y)
     assert_same(model, given)
@@ -255,7 +262,7 @@ def test_a_horizon_is_that_of_fit():
 
 
 def test_random_state_decides_the_order():
-    params = {"max_iter": 1, "tol": None}
+    params = {"optimizer": "sgd", "max_iter": 1, "tol": None}
     first = LinearRegressor(random_state=0, **params).fit(X, Y)
     assert_same(first, LinearRegressor(random_state=0, **params).fit(X, Y))
     assert_same(first, LinearRegressor(random_state=np.random.RandomState(0), **params).fit(X, Y))

@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 from sksgd import LinearRegressor, LogisticClassifier
 from sksgd.core.batches import Block
 
-PARAMS = {"max_iter": 3, "tol": None, "random_state": 0, "learning_rate": 0.01}
+PARAMS = {"max_iter": 3, "tol": None, "random_state": 0, "optimizer": "sgd", "learning_rate": 0.01}
 NAMES = ["height", "weight", "age", "income"]
 FRAMES = {
     "pandas": lambda rows: pd.DataFrame(rows, columns=NAMES),
@@ -152,7 +152,7 @@ def wide_and_locked(rows):
 
 
 @pytest.mark.parametrize(
-    "estimator", [LinearRegressor(**PARAMS), LinearRegressor(**PARAMS, optimizer="adagrad")], ids=str
+    "estimator", [LinearRegressor(**PARAMS), LinearRegressor(**{**PARAMS, "optimizer": "adagrad"})], ids=str
 )
 @pytest.mark.parametrize(("kind", "other"), [(np.asarray, locked), (sp.csr_array, wide_and_locked)])
 def test_no_kernel_is_compiled_for_read_only_arrays_or_wide_indices(estimator, kind, other):

@@ -90,6 +90,15 @@ def test_max_curvature_is_the_supremum(row):
         assert max(slopes) == pytest.approx(row.loss.max_curvature, rel=1e-7)
 
 
+@over(SCALAR_ROWS)
+def test_max_gradient_is_the_supremum(row):
+    sizes = [abs(row.loss.gradient(p, y)) for y in row.valid for p in np.linspace(-30, 30, 1201)]
+    if row.loss.max_gradient == math.inf:
+        assert max(sizes) > 25
+    else:
+        assert max(sizes) == pytest.approx(row.loss.max_gradient, rel=1e-7)
+
+
 @given(st.lists(WIDE, min_size=2, max_size=5))
 @quick
 def test_multinomial(scores):
@@ -104,6 +113,7 @@ def test_multinomial(scores):
 
     steps = 1e-5 * np.eye(len(scores))
     assert gradient(scores) == pytest.approx([(total(scores + e) - total(scores - e)) / 2e-5 for e in steps], abs=1e-8)
+    assert np.abs(gradient(scores)).max() <= loss.max_gradient
     hessian = np.array([(gradient(scores + e) - gradient(scores - e)) / 2e-5 for e in steps])
     diagonal = [loss.curvature(p, float(y), logsumexp(scores)) for p, y in zip(scores, truth, strict=True)]
     assert diagonal == pytest.approx(np.diag(hessian), abs=1e-8)

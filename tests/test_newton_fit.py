@@ -30,7 +30,7 @@ from test_callbacks import Recorder
 from sksgd import LinearRegressor
 from sksgd.base import Loss
 from sksgd.core.descent import constants
-from sksgd.core.quadratic import joint_gram, separate_grams, solve
+from sksgd.core.quadratic import joint_gram, secant, separate_grams, solve
 from sksgd.kernels.derivatives import derivatives
 from sksgd.losses import Huber, LogLoss, Multinomial, Poisson, SquaredError, Tweedie
 from sksgd.penalties import L2
@@ -135,8 +135,11 @@ class Kinked(Multinomial):
 @over(
     ("params", "message"),
     [
-        ({"learning_rate": 0.1}, "'learning_rate' parameter has no meaning with Newton.*leave learning_rate at None"),
-        ({"batch_size": 10}, "'batch_size' parameter has no meaning.*leave batch_size at 1, or choose another"),
+        (
+            {"learning_rate": 0.1},
+            "'learning_rate' parameter has no meaning with optimizer='newton'.*leave learning_rate at None",
+        ),
+        ({"batch_size": 10}, "'batch_size' parameter has no meaning.*leave batch_size at 1, or choose an"),
         ({"batch_size": "full"}, "'batch_size' parameter has no meaning"),
         ({"sampling": "importance"}, "'sampling' parameter has no meaning"),
         ({"average": True}, "'average' parameter has no meaning"),
@@ -196,6 +199,7 @@ def test_hard_data(kind, alpha):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             warnings.simplefilter("ignore", ConvergenceWarning)  # a few rows of heavy tails take long
+            warnings.filterwarnings("ignore", ".*sorted by target")
             model.fit(rows, target)
             assert np.isfinite(weights(model)).all(), name
             # Never worse than the best constant, which is near that of the sample that the fit began with.
@@ -267,6 +271,20 @@ def test_grams_and_solver():
         np.testing.assert_allclose((gram + np.diag(diagonal)) @ x, b, rtol=1e-9)
     assert np.isfinite(solve(np.ones((1, 3, 3)), np.zeros(3), right)).all()  # singular
     np.testing.assert_array_equal(solve(np.full((1, 3, 3), np.nan), diagonal, right), 0.0)
+
+
+def test_secants():
+    r = np.random.default_rng(8)
+    half, s = r.normal(size=(2, 3, 5, 5)), r.normal(size=(3, 5))
+    grams, truth = half @ half.transpose(0, 1, 3, 2)
+    s[1] = 0.0  # did not move
+    change = np.einsum("kij,kj->ki", truth, s)
+    new = secant(grams, s, change)
+    np.testing.assert_allclose(np.einsum("kij,kj->ki", new, s), change, atol=1e-12)
+    np.testing.assert_allclose(new, new.transpose(0, 2, 1), atol=1e-12)
+    assert (np.linalg.eigvalsh(new) > 0).all()
+    np.testing.assert_array_equal(new[1], grams[1])
+    np.testing.assert_array_equal(secant(grams, s, -change), grams)  # no convex function changes so
 
 
 def test_three_classes_of_strings():

@@ -75,8 +75,10 @@ def test_sample_weights_are_taken_as_given():
 def test_rows_of_weight_zero_are_absent(rows):
     weight = np.where(np.arange(60) % 3, WEIGHT, 0.0)
     keep = weight > 0
-    whole = LinearRegressor(batch_size=4, random_state=0).partial_fit(rows, Y, sample_weight=weight)
-    part = LinearRegressor(batch_size=4, random_state=0).partial_fit(rows[keep], Y[keep], sample_weight=weight[keep])
+    whole = LinearRegressor(optimizer="sgd", batch_size=4, random_state=0).partial_fit(rows, Y, sample_weight=weight)
+    part = LinearRegressor(optimizer="sgd", batch_size=4, random_state=0).partial_fit(
+        rows[keep], Y[keep], sample_weight=weight[keep]
+    )
     assert_same(whole, part)
     assert whole.n_samples_seen_ == part.n_samples_seen_ == 40
 
@@ -133,7 +135,7 @@ def test_parameters_may_change_between_calls(params):
 
 @pytest.mark.parametrize("schedule", ["cosine", "linear", "one_cycle", Cosine(0.1), OneCycle(0.1), Warmup("linear", 3)])
 def test_schedules_that_need_a_horizon_are_refused(schedule):
-    model = LinearRegressor(learning_rate=schedule)
+    model = LinearRegressor(optimizer="sgd", learning_rate=schedule)
     with pytest.raises(ValueError, match=r"the number of updates to come is unknown.*Call fit.*total=1000"):
         model.partial_fit(X, Y)
     assert not hasattr(model, "coef_")
@@ -147,7 +149,7 @@ def test_schedules_that_need_a_horizon_are_refused(schedule):
 @pytest.mark.parametrize("average", ["tail", Tail(0.2)])
 def test_averages_that_need_a_horizon_are_refused(average):
     with pytest.raises(ValueError, match=re.escape("Call fit, which knows it, or use PolyakRuppert(start=...)")):
-        LinearRegressor(average=average).partial_fit(X, Y)
+        LinearRegressor(optimizer="sgd", average=average).partial_fit(X, Y)
 
 
 def test_the_first_call_needs_classes_and_later_ones_agree():
@@ -162,7 +164,7 @@ def test_the_first_call_needs_classes_and_later_ones_agree():
 
 def test_a_stream_of_1000_blocks():
     rng = np.random.default_rng(1)
-    regressor, classifier = LinearRegressor(), LogisticClassifier()
+    regressor, classifier = LinearRegressor(optimizer="sgd"), LogisticClassifier(optimizer="adagrad")
     for _ in range(1000):
         rows = rng.normal(size=(3, 4))
         y = rows @ [1.0, -2.0, 0.0, 0.5] + 1.0 + 0.1 * rng.normal(size=3)

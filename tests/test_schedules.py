@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from components_plain import HORIZON, SCHEDULE_ROWS, TOTAL, Squared
+from components_plain import HORIZON, SCHEDULE_ROWS, TOTAL, Squared, ready
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -41,7 +41,7 @@ def test_every_schedule_has_a_row():
 
 @over_rows
 def test_rates_are_those_of_the_formula(row):
-    computed = rates(row.schedule.bind(HORIZON), T)
+    computed = rates(ready(row.schedule), T)
     # NumPy and math round exp, cos and powers differently.
     np.testing.assert_allclose(computed, [row.formula(t) for t in T.tolist()], rtol=2e-15, atol=1e-16)
     assert np.isfinite(computed).all()
@@ -50,7 +50,7 @@ def test_rates_are_those_of_the_formula(row):
 
 @over_rows
 def test_rates_do_not_depend_on_how_updates_are_split(row):
-    bound = row.schedule.bind(HORIZON)
+    bound = ready(row.schedule)
     whole = rates(bound, T)
 
     @settings(max_examples=20, deadline=None)
@@ -64,13 +64,13 @@ def test_rates_do_not_depend_on_how_updates_are_split(row):
 
 @over_rows
 def test_a_single_integer_works_too(row):
-    bound = row.schedule.bind(HORIZON)
+    bound = ready(row.schedule)
     assert float(bound.rate(7)) == rates(bound, T)[7]
 
 
 @over_rows
 def test_schedules_are_values(row):
-    bound = row.schedule.bind(HORIZON)
+    bound = ready(row.schedule)
     for schedule in (row.schedule, bound):
         assert pickle.loads(pickle.dumps(schedule)) == schedule
         assert clone(schedule) == schedule
@@ -130,7 +130,7 @@ def test_short_horizons(schedule, total):
 def test_other_schedules_need_no_horizon():
     for row in SCHEDULE_ROWS:
         if not row.schedule.needs_horizon:
-            np.testing.assert_array_equal(rates(row.schedule.bind(UNKNOWN), T), rates(row.schedule.bind(HORIZON), T))
+            np.testing.assert_array_equal(rates(ready(row.schedule, UNKNOWN), T), rates(ready(row.schedule), T))
 
 
 def test_warmup_longer_than_training():

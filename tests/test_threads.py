@@ -15,8 +15,8 @@ WEIGHTS = RNG.uniform(0, 2, 80) * (RNG.random(80) < 0.9)
 over = pytest.mark.parametrize
 
 SETTINGS = {
-    "sgd": {},
-    "sgd, averaged": {"average": 30},
+    "sgd": {"optimizer": "sgd"},
+    "sgd, averaged": {"optimizer": "sgd", "average": 30},
     "momentum, in batches": {"optimizer": Momentum(0.8), "learning_rate": 0.01, "batch_size": 7},
     "adagrad, l1": {"optimizer": "adagrad", "penalty": "l1", "alpha": 0.01},
 }
@@ -51,5 +51,7 @@ def test_divergence_of_one_output_is_that_of_all():
     targets = Y.copy()
     targets[:, 4] *= 1e200
     with pytest.warns(Warning, match="diverged"):
-        model = LinearRegressor(learning_rate=1e160, max_iter=3, n_jobs=2, random_state=0).fit(X, targets)
+        model = LinearRegressor(optimizer="sgd", learning_rate=1e160, max_iter=3, n_jobs=2, random_state=0).fit(
+            X, targets
+        )
     assert np.isfinite(model.coef_).all()

@@ -73,14 +73,19 @@ class Block:
             )
         return Block(np.empty(shape, X.dtype), self.y, self.weight)
 
-    @functools.cached_property
+    @property
     def norms(self) -> np.ndarray:
         """Squared norms of the rows present, plus 1 for the intercept."""
+        return 1.0 + self.squares
+
+    @functools.cached_property
+    def squares(self) -> np.ndarray:
+        """Squared norms of the rows present."""
         if sp.issparse(self.X):
             squares = np.asarray(self.X.multiply(self.X).sum(axis=1)).reshape(-1)
         else:
             squares = np.einsum("ij,ij->i", self.X, self.X, dtype=np.float64)
-        return 1.0 + (squares if self.present is None else squares[self.present])
+        return squares if self.present is None else squares[self.present]
 
     @property
     def total_weight(self) -> float:

@@ -18,11 +18,17 @@ SAFETY = 5.0
 
 
 def learn(problem: Problem, state: State, block: Block) -> bool:
-    """See the rows of a block of a stream once, in their order; whether all numbers stayed finite."""
+    """See the rows of a block of a stream once, in their order; whether all numbers stayed finite.
+
+    `State.running` is their mean loss before they were learned.
+    """
     if not len(block):
         return True
+    before = state.memory.progressive
     with np.errstate(all="ignore"):  # what overflows is told of once
         problem.optimizer.learn(problem, state.memory, block)
+        losses, mass = np.subtract(state.memory.progressive, before)
+        state.running = float(losses / mass)
     _count(state, block)
     return state.memory.finite
 

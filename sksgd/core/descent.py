@@ -165,6 +165,7 @@ def descend(
     terms: Ridge | Proximal,
     lift: float = 1.0,
     rounds: int = 1,
+    enough: float = 1e-4,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lower the loss of rows `Z` (n, width) + their past + the penalty by Newton steps.
 
@@ -186,7 +187,7 @@ def descend(
         if left:
             scores = Z @ u.T
             past = Past(past.grams, past.slope + t[:, None] * apply(past.grams, s), past.prior, past.origin)
-            if (fall <= 1e-9 * np.abs(totals)).all():
+            if (fall <= enough * np.abs(totals)).all():
                 break
     return u, grams, slope + t[:, None] * apply(grams, s)
 
@@ -218,10 +219,10 @@ def constants(loss: Loss, y: np.ndarray, weight: np.ndarray | None, n_outputs: i
     # Where scores are logarithms, they must not run away from rows of one class.
     prior = 0.0 if loss.link == "identity" else 1e-4 * margins.mass
     past = Past(0.0, np.zeros((margins.n_systems, n_outputs // margins.n_systems)), prior, 0.0)
-    ones, u = np.ones((len(margins.y), 1)), np.zeros((n_outputs, 1))
+    ones, u, free = np.ones((len(margins.y), 1)), np.zeros((n_outputs, 1)), Ridge(np.zeros(1))
     if loss.smooth:
-        return descend(margins, ones, u, past, Ridge(np.zeros(1)), rounds=2 if loss.quadratic else 50)[0][:, 0]
+        return descend(margins, ones, u, past, free, rounds=2 if loss.quadratic else 50, enough=1e-9)[0][:, 0]
     for narrower in 0.2 ** np.arange(8.0):
         rounded = margins.smoothed(narrower * margins.natural_smoothing(ones @ u.T))
-        u = descend(rounded, ones, u, past, Ridge(np.zeros(1)), rounds=8)[0]
+        u = descend(rounded, ones, u, past, free, rounds=8, enough=1e-9)[0]
     return u[:, 0]

@@ -20,6 +20,7 @@ from .batches import Block
 from .parameters import ProblemParameters
 from .predict import raw_scores
 from .problem import Problem
+from .runs import Runs
 from .state import State
 from .stopping import Progress
 from .support import TrainingSupport
@@ -66,8 +67,10 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             block.normalise()
             d = block.X.shape[1]
             per_pass = 1 if self.batch_size == "full" else -(-len(block) // self.batch_size)
-            updates = (self._state.t if resumed and self._goes_on() else 0) + self.max_iter * per_pass
-            problem = self._problem(d, updates, per_pass)
+            before = self._problem_ if resumed else None
+            goes_on = resumed and self._goes_on(self._component("optimizer") or before.optimizer)
+            updates = (self._state.t if goes_on else 0) + self.max_iter * per_pass
+            problem = self._meet(self._problem(d, updates, per_pass, before), block, before)
             state = (
                 self._resume(problem).copy() if resumed else self._new_state(problem, d, block.X.dtype, random_state)
             )
@@ -125,7 +128,8 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             coded = self._encode(y)
             self._count_targets(coded, sample_weight, running=True)
             block = Block(X, coded, self._target_weights(coded, sample_weight))
-            problem = self._problem(X.shape[1], None, None)
+            before = self._problem_ if resumed else None
+            problem = self._meet(self._problem(X.shape[1], None, None, before), block, before)
             if resumed:
                 state = self._resume(problem)
             else:
@@ -145,10 +149,30 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             if not (finite and state.is_finite(features)):
                 restore()
                 self.stop_reason_ = "diverged: a prediction or a weight was not finite"
-                message = self._divergence("this block; the model is as before it")
+                message = self._divergence(problem, "this block; the model is as before it")
                 warnings.warn(message, ConvergenceWarning, stacklevel=4)
+            else:
+                self._look_at_order(problem, state, block)
+                if problem.optimizer.blockwise and len(block):
+                    self.loss_curve_ = [*getattr(self, "loss_curve_", ()), state.running]
             self.__dict__.update(self._fitted(problem, state))
         return self
+
+    def _look_at_order(self, problem: Problem, state: State, block: Block) -> None:
+        """Warn, once, of a stream that comes sorted by target, unless the order of its rows makes no difference."""
+        if not len(block) or (problem.optimizer.blockwise and problem.loss.quadratic):
+            return
+        y = block.y[:, 0] if block.present is None else block.y[block.present, 0]
+        before = state.runs or Runs.begin(y, is_classifier(self))
+        state.runs = before.extend(y)
+        if state.runs.sorted and not before.sorted:
+            warnings.warn(
+                f"Of {state.runs.counts.sum()} rows given to partial_fit only {state.runs.changes} have another target "
+                "than the row before: they seem to be sorted by target, which misleads every rule that sees a row "
+                "once. Shuffle the rows, at least within large blocks, or call fit.",
+                UserWarning,
+                stacklevel=5,
+            )
 
     def _validate(self, X: Any, y: Any, sample_weight: Any, dtype: Any) -> tuple[Any, Any, np.ndarray | None]:
         """X (C-ordered or CSR), y, and weights or None. `dtype` is that of earlier data, None for the first."""
@@ -218,19 +242,22 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
         state.start(problem, zeros, np.zeros(self._n_outputs))
         return state
 
-    def _goes_on(self) -> bool:
-        """Whether optimizer and averaging are those of the state, so that its slots and t go on."""
+    def _goes_on(self, optimizer: Any) -> bool:
+        """Whether this optimizer and averaging are those of the state, so that its slots and t go on."""
         before = self._problem_
         same_averaging = (self._component("average") is None) == (before.averaging is None)
         # What a block optimizer knows of the rows is in terms of their loss.
         same_loss = (self._loss(), self.fit_intercept) == (before.loss, before.fit_intercept)
-        same_optimizer = self._component("optimizer") == before.optimizer
-        return same_optimizer and same_averaging and (same_loss or not before.optimizer.blockwise)
+        return optimizer == before.optimizer and same_averaging and (same_loss or not before.optimizer.blockwise)
+
+    def _meet(self, problem: Problem, block: Block, before: Problem | None) -> Problem:
+        """The problem with a schedule that knows the rows, and those of the problem `before` if training goes on."""
+        return problem.meet(block, before if before is not None and self._goes_on(problem.optimizer) else None)
 
     def _resume(self, problem: Problem) -> State:
         """The state to go on with; one at the same weights, counting from 0, where optimizer or averaging is new."""
         state, before = self._state, self._problem_
-        if self._goes_on():
+        if self._goes_on(problem.optimizer):
             if not _same_debts(problem, before):
                 state = state.copy()
                 state.convert(before, None)
@@ -269,6 +296,7 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             "n_iter_": state.n_passes,
             "t_": state.t,
             "n_samples_seen_": state.n_samples_seen,
+            "optimizer_": problem.choice,
             "optimality_gap_": np.nan if state.memory is None else state.memory.gap,
         }
 
@@ -284,13 +312,13 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             line += f", validation loss {outcome.validation_curve[-1]:.6g}"
         print(line)
 
-    def _divergence(self, where: str) -> str:
-        if self._component("optimizer").blockwise:
+    def _divergence(self, problem: Problem, where: str) -> str:
+        if problem.optimizer.blockwise:
             return (
                 f"Training left the range of floating-point numbers in {where}. Scale the features (for example with "
                 "StandardScaler) or the targets."
             )
-        rate = self.learning_rate if self.learning_rate is not None else self._component("learning_rate")
+        rate = problem.schedule if self.learning_rate is None else self.learning_rate
         return (
             f"Training diverged with learning_rate={rate!r} in {where}. Lower the learning rate, scale the features "
             "(for example with StandardScaler) or use an optimizer with a rate per weight, such as 'adagrad'."
@@ -299,7 +327,7 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
     def _warn(self, outcome: loop.Outcome) -> None:
         if outcome.diverged:
             where = f"pass {outcome.passes}; the weights are those of the best finite pass"
-            warnings.warn(self._divergence(where), ConvergenceWarning, stacklevel=6)
+            warnings.warn(self._divergence(self._problem_, where), ConvergenceWarning, stacklevel=6)
         elif not outcome.converged:
             warnings.warn(
                 f"{outcome.reason} before the {'validation loss' if outcome.validation_curve else 'objective'} "
@@ -320,6 +348,14 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
 
     def _shape_coef(self, coef: np.ndarray) -> np.ndarray:
         return coef
+
+    @property
+    def learning_rate_(self) -> float:
+        """The rate of the last update, as lowered since; NaN where the optimizer has none."""
+        if not hasattr(self, "_state"):
+            raise AttributeError(f"This {type(self).__name__} has no learning rate before fit.")
+        state, last = self._state, np.int64(max(self._state.t - 1, 0))
+        return np.nan if state.memory is not None else float(self._problem_.schedule.rate(last)) * state.factor
 
     @property
     def coef_(self) -> Any:

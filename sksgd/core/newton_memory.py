@@ -35,6 +35,10 @@ class Memory:
         The sum of the row weights in the model, and the number of rows.
     pending : tuple of Rows, waiting : int
         Rows short of a block, and their number.
+    ahead : ndarray of shape (K, width) or None
+        The weights after the last block, where rows to come were measured with them.
+    progressive : tuple of float
+        Sums over the rows of streams of the losses before they were learned, and of the row weights.
     lift : float
         How far curvatures are raised to safe ones in the next Newton step.
     steps : int
@@ -65,6 +69,8 @@ class Memory:
     n_rows: int = 0
     pending: tuple[Rows, ...] = ()
     waiting: int = 0
+    ahead: Any = None
+    progressive: tuple[float, float] = (0.0, 0.0)
     lift: float = 0.0
     steps: int = 0
     objective: float = np.nan

@@ -11,12 +11,15 @@ from .descent import search
 from .newton_memory import Memory
 from .newton_stream import settle, stream
 from .penalised import Proximal, Ridge
+from .quadratic import secant
 from .sweeps import Rows, Sweep
 
 #: Rows from which on a fit begins with a stream.
 MANY = 1000
-#: Unknowns from which on one more step with the same matrix costs little beside it; the most such steps.
-CHORD, MOST_CHORDS = 25, 4
+#: Secant steps after that of Newton in a pass: one, and one more for each so many unknowns, up to the most.
+SECANT, MOST_SECANTS = 10, 8
+#: A fit begins with a part of the rows, so many for each unknown and at least the least, unless they are most of all.
+PER_UNKNOWN, LEAST, SHARE = 30, 4096, 16
 #: The first smoothing of kinks, relative to the size of losses; what it is multiplied by, once it is what is left.
 ROUND, NARROWER = 0.1, 0.3
 
@@ -36,39 +39,50 @@ def improve(
         _begin(problem, memory, sweep, rows, present[order()])
     else:
         _newton_step(problem, memory, sweep)
-    # More steps with the same matrices, as long as they gain: where there are many unknowns they cost little. At kinks
-    # matrices do not last.
-    for _ in range(min(MOST_CHORDS * problem.loss.smooth, memory.slope.shape[1] // CHORD)):
+    # More steps, with matrices that learn from each, as long as they gain: cheap where there are many unknowns. At
+    # kinks there is nothing to learn.
+    for _ in range(problem.loss.smooth * min(MOST_SECANTS, 1 + memory.slope.shape[1] // SECANT)):
         before = memory.decrement
         if enough():
             break
-        memory.doubt *= _move(problem, memory, sweep)[2]
-        if not memory.decrement < 0.5 * before:
+        memory.doubt = np.sqrt(memory.doubt) * _move(problem, memory, sweep)[2]  # old doubts fade
+        if not memory.decrement < 0.95 * before:
             break
 
 
 def _begin(problem: Any, memory: Memory, sweep: Sweep, rows: Rows, order: np.ndarray) -> None:
     """A stream of some rows, then a step on all of them; of all rows, if they are not many."""
-    start, n, some = memory.u, len(order), max(len(order) // 8, 100 * memory.slope.shape[1], 4096)
+    start, n, some = memory.u, len(order), max(len(order) // SHARE, PER_UNKNOWN * memory.slope.shape[1], LEAST)
     some = some if 2 * some <= n else n
-    stream(problem, memory, rows, order[:some], growth=0.2)
+    stream(problem, memory, rows, order[:some], growth=1.0)
     settle(problem, memory)
-    flat = np.tile(sweep.coordinates.outwards(start, np.float64)[1], (n, 1))
-    constant = sweep.margins.total(sweep.along(start) if start[:, : memory.coef.shape[1]].any() else flat).sum()
-    if some < n or not problem.loss.smooth or not _assess(problem, memory, sweep).sum() <= constant:
-        _newton_step(problem, memory, sweep, (start, constant))
+    if start[:, : memory.coef.shape[1]].any():  # for the bounds
+        constant = sweep.measure(start, grams=False)[0].sum()
+    else:
+        constant = sweep.margins.total(np.tile(sweep.coordinates.outwards(start, np.float64)[1], (n, 1))).sum()
+    smooth = problem.loss.smooth
+    if some < n or not smooth or not _assess(problem, memory, sweep).sum() <= constant:
+        part = (
+            None if some == n or not smooth else Sweep(problem.loss, memory.coordinates, rows, order[:some], len(start))
+        )
+        _newton_step(problem, memory, sweep, (start, constant), part)
 
 
-def _newton_step(problem: Any, memory: Memory, sweep: Sweep, rival: Any = None) -> None:
-    """A step with the matrices of the present weights, or of the `rival`, if its sum of losses is lower."""
+def _newton_step(problem: Any, memory: Memory, sweep: Sweep, rival: Any = None, part: Sweep | None = None) -> None:
+    """A step with the matrices of the present weights, or of the `rival`, if its sum of losses is lower.
+
+    The matrices are those of a `part` of the rows, if given.
+    """
     if not problem.loss.smooth and memory.smoothing is None and rival is None:
         memory.lift = 1.0  # constants are no place for curvatures of kinks
     lift, stale = memory.lift, memory.decrement
     memory.mass, memory.n_rows, memory.prior = sweep.margins.mass, sweep.n, 0.0
-    _measure(problem, memory, sweep, lift)
+    _measure(problem, memory, sweep, lift, grams=part is None)
     if rival is not None and not (memory.totals + sweep.surplus[0]).sum() <= rival[1]:
-        memory.u, memory.smoothing = rival[0], None
+        memory.u, memory.smoothing, part = rival[0], None, None
         _measure(problem, memory, sweep, lift)
+    if part is not None:
+        memory.grams = part.measure(memory.u, lift)[2] * (sweep.margins.mass / part.margins.mass)
     if not memory.finite:
         memory.objective = np.nan
         return
@@ -80,21 +94,22 @@ def _newton_step(problem: Any, memory: Memory, sweep: Sweep, rival: Any = None) 
     least = max(1e-14 * memory.mass * abs(memory.objective), 1e-250)
     memory.stuck = bool((t == 0).all() and lift == 1.0) or fall.sum() <= least
     memory.stuck &= bool(np.sum(memory.slack) <= least)
-    memory.lift = 1.0 if (t < 0.3).any() else (0.1 * lift if lift > 0.01 else 0.0)
+    memory.lift = 1.0 if (t < 0.1).any() else (0.1 * lift if lift > 0.01 else 0.0)
 
 
-def _measure(problem: Any, memory: Memory, sweep: Sweep, lift: float) -> None:
+def _measure(problem: Any, memory: Memory, sweep: Sweep, lift: float, grams: bool = True) -> None:
     """The quadratic model of all losses at the present weights, or at the nearest ones within the bounds."""
     memory.enter(memory.penalty(problem))
     if not problem.loss.smooth:
         _smooth(memory, sweep)
-    memory.totals, memory.slope, memory.grams = sweep.measure(memory.u, lift)
+    memory.totals, memory.slope, memory.grams = sweep.measure(memory.u, lift, grams)
 
 
 def _smooth(memory: Memory, sweep: Sweep) -> None:
     """Choose how far to smooth kinks: less and less, as soon as it is all that is left to gain."""
     if memory.smoothing is None:
-        memory.smoothing = ROUND * sweep.margins.natural_smoothing(sweep.along(memory.u))
+        sweep.measure(memory.u, grams=False)
+        memory.smoothing = ROUND * sweep.margins.natural_smoothing(sweep.scores)
     else:
         done = memory.left <= memory.slack
         memory.smoothing = np.where(done, NARROWER, 1.0) * memory.smoothing
@@ -115,16 +130,25 @@ def _move(problem: Any, memory: Memory, sweep: Sweep) -> tuple[np.ndarray, np.nd
         moves = s.reshape(memory.u.shape)
         s = (moves - np.where(terms.loose, moves.mean(axis=0), 0.0)).reshape(s.shape)
     before = memory.totals + terms.value(w)
-    t = np.ones(len(s)) if problem.loss.quadratic else _lengths(sweep, terms, w, s, before, fall, gain)
-    memory.u = memory.u + (t[:, None] * s).reshape(memory.u.shape)
     memory.steps += 1
     if problem.loss.quadratic and gain.sum() < (1 - 1e-6) * before.sum():
         # The model is the objective: no need to look at the rows again, unless too many digits would cancel.
+        memory.u = memory.u + s.reshape(memory.u.shape)
         memory.slope = slope + s @ memory.grams[0]
         memory.totals = before - gain - terms.value(memory.u.reshape(slope.shape))
         _weigh(problem, memory, sweep)
-        return t, fall, 1.0
-    _assess(problem, memory, sweep)
+        return np.ones(len(s)), fall, 1.0
+    scores, start, t = sweep.scores.copy(), memory.u, np.ones(len(s))
+    memory.u = start + s.reshape(start.shape)
+    memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
+    if not problem.loss.quadratic:
+        t = _lengths(sweep, scores, terms, w, s, (before, fall, gain))
+        if (t != 1).any():
+            memory.u = start + (t[:, None] * s).reshape(start.shape)
+            memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
+        if problem.loss.smooth:
+            memory.grams = secant(memory.grams, t[:, None] * s, memory.slope - slope)
+    _weigh(problem, memory, sweep)
     if not problem.loss.smooth:
         gained = before - memory.totals - terms.value(memory.u.reshape(slope.shape))
         _doubt(memory, sweep, gained, t * fall - t * t * (fall - gain), t == 0, left)
@@ -147,15 +171,15 @@ def _doubt(memory: Memory, sweep: Sweep, gained: Any, promised: Any, stays: Any,
     memory.decrement = 2.0 * float((above + np.sqrt(2.0 * above * sweep.surplus[2])).sum()) / memory.mass
 
 
-def _lengths(sweep: Sweep, terms: Ridge | Proximal, w: Any, s: Any, before: Any, fall: Any, gain: Any) -> np.ndarray:
-    """How far to go along `s` from `w`."""
-    scores, moves = sweep.scores.copy(), sweep.along(s.reshape(sweep.K, -1))
+def _lengths(sweep: Sweep, scores: np.ndarray, terms: Ridge | Proximal, w: Any, s: Any, expected: Any) -> np.ndarray:
+    """How far to go along `s` from `w`, where the scores were `scores`; at the end of `s` they are those of `sweep`."""
+    moves = sweep.scores - scores
 
     def value(t: np.ndarray) -> np.ndarray:
         """The objective times the mass, for the step lengths `t`."""
         return sweep.margins.total(scores + t * moves) + terms.value(w + t[:, None] * s)
 
-    return search(value, before, fall, gain)
+    return search(value, *expected)
 
 
 def _assess(problem: Any, memory: Memory, sweep: Sweep) -> np.ndarray:

@@ -19,17 +19,41 @@ PRIOR, SHARE = 0.4, 0.1
 NARROWER, NARROWING = (1.0, 0.3, 0.1), 0.4
 
 
-def stream(problem: Any, memory: Memory, rows: Rows, order: np.ndarray, growth: float = 0.1) -> None:
-    """Take in rows in this order; those short of a block, which is `growth` times all rows so far, wait."""
+def stream(
+    problem: Any, memory: Memory, rows: Rows, order: np.ndarray, growth: float = 0.1, foretell: bool = False
+) -> None:
+    """Take in rows in this order; those short of a block, which is `growth` times all rows so far, wait.
+
+    With `foretell`, their losses are added up before they are learned.
+    """
     done = 0
     while (missing := _block_size(problem, memory, growth) - memory.waiting) <= len(order) - done:
         own = rows.take(order[done : done + missing])
+        if foretell:
+            _foretell(problem, memory, own)
         _step(problem, memory, Rows.join((*memory.pending, own)))
         memory.pending, memory.waiting = (), 0
         done += missing
     if done < len(order):
         memory.pending = (*memory.pending, rows.take(order[done:]))
+        if foretell:
+            _foretell(problem, memory, memory.pending[-1])
         memory.waiting += len(order) - done
+
+
+def _foretell(problem: Any, memory: Memory, rows: Rows) -> None:
+    """Add up the losses of rows at the weights after the last block, which know nothing of them."""
+    margins = Margins(problem.loss, rows.y, rows.weight, len(memory.coef))
+    if memory.coordinates is None:
+        scores = np.asarray(rows.X @ memory.coef.T) + memory.intercept
+    else:
+        if memory.ahead is None:
+            memory.ahead = memory.u
+            if problem.loss.quadratic:
+                memory.ahead = memory.u + memory.penalty(problem).minimise(memory.grams, memory.slope, memory.u).s
+        scores = memory.coordinates.rows(rows.X) @ memory.ahead.T
+    losses, mass = memory.progressive
+    memory.progressive = losses + float(margins.total(scores).sum()), mass + margins.mass
 
 
 def settle(problem: Any, memory: Memory) -> None:
@@ -57,7 +81,7 @@ def _step(problem: Any, memory: Memory, rows: Rows) -> None:
     first, margins = memory.n_rows == 0, Margins(problem.loss, rows.y, rows.weight, len(memory.u))
     Z = memory.coordinates.rows(rows.X)
     memory.n_rows, memory.mass = memory.n_rows + len(rows), memory.mass + margins.mass
-    memory.steps += 1
+    memory.steps, memory.ahead = memory.steps + 1, None
     if problem.loss.quadratic:
         _, slopes, bends = margins.derivatives(Z @ memory.u.T, 0.0)
         memory.grams = memory.grams + gram_of(problem.loss)(Z, bends)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import numbers
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
@@ -13,10 +14,11 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError, Str
 from ..averaging import AVERAGINGS, resolve_averaging
 from ..base import Averaging, BlockOptimizer, Component, Horizon, Loss, Optimizer, Penalty, Sampler, Schedule
 from ..losses import resolve_loss
-from ..optimizers import BLOCK_OPTIMIZERS, OPTIMIZERS, AdaGrad, resolve_optimizer
+from ..optimizers import BLOCK_OPTIMIZERS, OPTIMIZERS, resolve_optimizer
+from ..optimizers.auto import Choice, choose
 from ..penalties import PENALTIES, resolve_penalty
 from ..sampling import SAMPLERS, resolve_sampler
-from ..schedules import SCHEDULES, Adaptive, Constant, resolve_schedule
+from ..schedules import SCHEDULES, Adaptive, Auto, Constant, resolve_schedule
 from .problem import Problem
 
 
@@ -66,7 +68,7 @@ class ProblemParameters(NestedParameters):
         "alpha": [Interval(numbers.Real, 0, None, closed="left"), "array-like"],
         "l1_ratio": [Interval(numbers.Real, 0, 1, closed="both")],
         "fit_intercept": ["boolean"],
-        "optimizer": [StrOptions({*OPTIMIZERS, *BLOCK_OPTIMIZERS}), Optimizer, BlockOptimizer, None],
+        "optimizer": [StrOptions({"auto", *OPTIMIZERS, *BLOCK_OPTIMIZERS}), Optimizer, BlockOptimizer],
         "learning_rate": [
             StrOptions(set(SCHEDULES)),
             Interval(numbers.Real, 0, None, closed="neither"),
@@ -98,38 +100,40 @@ class ProblemParameters(NestedParameters):
     def _loss(self) -> Loss:
         raise NotImplementedError
 
-    def _usual_optimizer(self) -> Optimizer:
-        """What ``optimizer=None`` means."""
-        return AdaGrad()
-
     def _component(self, name: str) -> Any:
         """The component that a parameter stands for, or its value where it stands for none."""
         resolve: dict[str, Callable[[Any], Any]] = {
             "loss": resolve_loss,
             "penalty": lambda value: resolve_penalty(value, self.l1_ratio),
             "optimizer": self._optimizer,
-            "learning_rate": self._schedule,
+            "learning_rate": lambda _: self._schedule(self._component("optimizer")),
             "sampling": lambda value: resolve_sampler(value, "sampling"),
             "average": resolve_averaging,
         }
         return resolve.get(name, lambda value: value)(getattr(self, name))
 
-    def _optimizer(self, optimizer: Any) -> Optimizer | BlockOptimizer:
-        if optimizer is None:
-            return self._usual_optimizer()
+    @staticmethod
+    def _optimizer(optimizer: Any) -> Optimizer | BlockOptimizer | None:
+        """None for "auto"."""
+        if optimizer == "auto":
+            return None
         block = BLOCK_OPTIMIZERS.get(optimizer)
         return resolve_optimizer(optimizer) if block is None else block()
 
-    def _schedule(self, learning_rate: Any) -> Schedule:
-        if learning_rate is not None:
-            return resolve_schedule(learning_rate)
-        usual = self._component("optimizer").usual_rate
-        if usual is None:
+    def _schedule(self, optimizer: Optimizer | BlockOptimizer | None) -> Schedule:
+        """The schedule that was asked for or is usual with an optimizer; None is one that finds its own steps."""
+        if self.learning_rate is not None:
+            return resolve_schedule(self.learning_rate)
+        if optimizer is None or optimizer.blockwise:
             return Constant(1.0)
-        return Adaptive(usual, factor=10.0, eta_min=usual / 100)
+        usual = optimizer.usual_rate
+        return Auto() if usual is None else Adaptive(usual, factor=10.0, eta_min=usual / 100)
 
-    def _problem(self, d: int, updates: int | None, per_pass: int | None) -> Problem:
-        """The problem for `d` features; `updates` in all, `per_pass` in a pass, None where nobody knows."""
+    def _problem(self, d: int, updates: int | None, per_pass: int | None, before: Problem | None) -> Problem:
+        """The problem for `d` features; `updates` in all, `per_pass` in a pass, None where nobody knows.
+
+        `before` is the problem of the state that training goes on from, if it does.
+        """
         loss, alpha = self._loss(), self._alpha(d)
         horizon = Horizon(updates, per_pass, alpha, loss)
         averaging = self._component("average")
@@ -137,32 +141,45 @@ class ProblemParameters(NestedParameters):
             loss=loss,
             penalty=self._component("penalty") if np.any(alpha) else resolve_penalty(None, 0.0),
             alpha=alpha,
-            optimizer=self._component("optimizer"),
-            schedule=self._component("learning_rate").bind(horizon),
+            optimizer=None,
+            schedule=Constant(1.0),
             averaging=None if averaging is None else averaging.bind(horizon),
             batch_size=None if self.batch_size == "full" else self.batch_size,
             bounds=self._bounds(d),
             fit_intercept=self.fit_intercept,
             n_jobs=getattr(self, "n_jobs", None),
         )
-        if problem.optimizer.blockwise:
-            self._refuse(problem, d)
-        return problem
+        choice = self._choice(problem, d, before)
+        if choice.optimizer.blockwise or self.optimizer == "auto":
+            self._refuse(problem, choice.optimizer, d)
+        schedule = self._schedule(choice.optimizer).bind(horizon)
+        return dataclasses.replace(problem, optimizer=choice.optimizer, schedule=schedule, choice=choice)
 
-    def _refuse(self, problem: Problem, d: int) -> None:
-        """Raise for what a `BlockOptimizer` cannot do, and for parameters that have no meaning with it."""
+    def _choice(self, problem: Problem, d: int, before: Problem | None) -> Choice:
+        """The optimizer that was asked for; with "auto", the one before if it still serves."""
+        optimizer = self._component("optimizer")
+        if optimizer is not None:
+            return Choice(optimizer, "as asked for", asked=True)
+        if before is not None and not before.choice.asked:
+            former = before.choice.optimizer
+            if former.blockwise and not former.refusal(problem, d, self._n_outputs):
+                return before.choice
+        return choose(problem, d, self._n_outputs)
+
+    def _refuse(self, problem: Problem, optimizer: Any, d: int) -> None:
+        """Raise for what an optimizer that finds its own steps cannot do, and for parameters without meaning then."""
         usual = {"learning_rate": (None,), "batch_size": (1,), "sampling": ("reshuffle",), "average": (None, False)}
         for name, values in usual.items():
             value = getattr(self, name)
             if not any(value is allowed or value == allowed for allowed in values):
                 raise InvalidParameterError(
-                    f"The {name!r} parameter has no meaning with {problem.optimizer!r}, which finds its own steps on "
-                    f"blocks of its own. Got {value!r}: leave {name} at {values[0]!r}, or choose another optimizer, "
-                    "such as 'adagrad'."
+                    f"The {name!r} parameter has no meaning with optimizer={self.optimizer!r}, which finds its own "
+                    f"steps on blocks of its own. Got {value!r}: leave {name} at {values[0]!r}, or choose an optimizer "
+                    "that takes it, such as optimizer='sgd' or 'adagrad'."
                 )
-        refusal = problem.optimizer.refusal(problem, d, self._n_outputs)
+        refusal = optimizer.refusal(problem, d, self._n_outputs) if optimizer.blockwise else ""
         if refusal:
-            raise ValueError(f"{problem.optimizer!r} cannot solve this problem: {refusal}")
+            raise ValueError(f"{optimizer!r} cannot solve this problem: {refusal}")
 
     def _alpha(self, d: int) -> Any:
         alpha = np.array(self.alpha, dtype=np.float64, order="C")

@@ -30,6 +30,8 @@ class Problem:
     batch_size: int | None
     bounds: np.ndarray | None
     fit_intercept: bool
+    #: Why it is this optimizer: `sksgd.optimizers.auto.Choice`.
+    choice: Any = None
     sample_step: SampleStep = dataclasses.field(default_factory=Gradient)
     #: What the moves of the intercept are multiplied by.
     intercept_decay: float = 1.0
@@ -43,6 +45,11 @@ class Problem:
     carry_on: bool = False
     #: The scale of the weights below which it is paid; None: what is good for accuracy.
     scale_limit: float | None = None
+
+    def meet(self, block: Any, before: Problem | None) -> Problem:
+        """The problem with the schedule for these rows; `before` is that of the call which this one goes on from."""
+        schedule = self.schedule.meet(self, block, None if before is None else before.schedule)
+        return self if schedule is self.schedule else dataclasses.replace(self, schedule=schedule)
 
     @functools.cached_property
     def plain(self) -> bool:

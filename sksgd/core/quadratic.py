@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from scipy.linalg import lapack
 
 from ..base import Loss
+from .batches import unlocked
 
 #: Relative to the diagonal, what is added to it: the solution is good to 1e-8 up to a condition of some 1e5, and the
 #: objective at it to 1e-13 for any.
@@ -53,12 +54,12 @@ class Coordinates:
         """The number of unknowns of one output."""
         return len(self.mean) + self.intercept
 
-    def rows(self, X: Any) -> np.ndarray:
-        """Rows in these coordinates, of shape (n, width)."""
-        Z, d = np.empty((X.shape[0], self.width)), len(self.mean)
-        np.subtract(dense(X), self.mean, out=Z[:, :d])
-        Z[:, :d] *= 1 / self.scale
-        Z[:, d:] = 1.0
+    def rows(self, X: Any, out: np.ndarray | None = None) -> np.ndarray:
+        """Rows in these coordinates, of shape (n, width), in the memory of `out` if given."""
+        from ..kernels.standardise import standardise
+
+        Z = np.empty((X.shape[0], self.width)) if out is None else out[: X.shape[0]]
+        standardise(unlocked(np.ascontiguousarray(dense(X))), self.mean, 1 / self.scale, Z)
         return Z
 
     def inwards(self, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
@@ -123,6 +124,21 @@ def gram_of(loss: Loss) -> Gram:
     if loss.joint:
         return joint_gram
     return shared_gram if loss.quadratic else separate_grams
+
+
+def secant(grams: np.ndarray, s: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """The matrices after the update of Broyden, Fletcher, Goldfarb and Shanno, by which ``gram s = change`` (S, M).
+
+    It keeps them positive definite; systems that did not move keep theirs.
+    """
+    along = np.matmul(grams, s[:, :, None])[:, :, 0]
+    bend, gone = (s * change).sum(axis=1), (s * along).sum(axis=1)
+    fine = (bend > 1e-12 * gone) & (gone > 0) & np.isfinite(bend)
+    new, old = (np.where(fine, 1.0 / np.where(fine, size, 1.0), 0.0) for size in (bend, gone))
+    return grams + (
+        new[:, None, None] * change[:, :, None] * change[:, None, :]
+        - old[:, None, None] * along[:, :, None] * along[:, None, :]
+    )
 
 
 def solve(grams: np.ndarray, diagonal: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -46,6 +46,8 @@ class State:
         Whether all predictions of the last pass were finite.
     last_line : ndarray or None
         The table's line of the last update.
+    runs : Runs or None
+        What is known of the order of the targets of a stream.
     memory : object or None
         What a `BlockOptimizer` knows, weights included; `lines` and `bias` then stay 0.
     """
@@ -63,6 +65,7 @@ class State:
         self.finite, self.alone = True, n_outputs == 1
         self.last_line: np.ndarray | None = None
         self.memory: Any = None
+        self.runs: Any = None
         self._read: Any = None
 
     @property

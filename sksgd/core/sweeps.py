@@ -12,8 +12,8 @@ from ..base import Loss
 from .descent import Margins
 from .quadratic import Coordinates, dense, gram_of
 
-#: Numbers that are worked on at a time, which stay in the second cache; numbers that are kept for the next pass.
-PIECE, KEPT = 1 << 17, 1 << 22
+#: Numbers that are worked on at a time, which stay in the second cache.
+PIECE = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,28 +60,14 @@ class Sweep:
         self.margins, self.n = Margins(loss, used.y, used.weight, n_outputs), len(used)
         self.scores, self.surplus = np.empty((self.n, n_outputs)), np.zeros((3, self.margins.n_systems))
         self.size = max(256, PIECE // (coordinates.width * (n_outputs if loss.joint else 1)))
-        # Squared errors are done after one sweep.
-        self._keep = not loss.quadratic and self.n * coordinates.width <= KEPT
-        self._kept: list[np.ndarray] = []
+        self._piece = np.empty((min(self.size, self.n), coordinates.width))
 
     def pieces(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Places of rows among those present, with the rows (m, width)."""
-        for i, first in enumerate(range(0, self.n, self.size)):
+        """Places of rows among those present, with the rows (m, width), which last until the next piece."""
+        for first in range(0, self.n, self.size):
             part = slice(first, min(first + self.size, self.n))
-            if i < len(self._kept):
-                yield part, self._kept[i]
-                continue
-            Z = self.coordinates.rows(self.X[part if self.present is None else self.present[part]])
-            if self._keep:
-                self._kept.append(Z)
-            yield part, Z
-
-    def along(self, step: np.ndarray) -> np.ndarray:
-        """What a step (K, width) adds to the scores."""
-        moves = np.empty_like(self.scores)
-        for part, Z in self.pieces():
-            np.matmul(Z, step.T, out=moves[part])
-        return moves
+            rows = part if self.present is None else self.present[part]
+            yield part, self.coordinates.rows(self.X[rows], self._piece)
 
     def measure(self, u: np.ndarray, lift: float = 0.0, grams: bool = True) -> tuple[np.ndarray, np.ndarray, Any]:
         """Totals (S,), gradient (S, M) and, if wanted, matrices of the losses at the weights `u` (K, width)."""

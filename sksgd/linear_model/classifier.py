@@ -58,7 +58,6 @@ class LogisticClassifier(ClassifierMixin, BaseLinearSGD):
     0.99
     """
 
-    _optimizer_doc = '"adagrad"'
     _class_weight_doc = """
     class_weight : dict, "balanced" or None, default=None
         Weight of each class. "balanced": n / (n_classes * count), with the counts weighted by `sample_weight` and, in
@@ -75,7 +74,7 @@ class LogisticClassifier(ClassifierMixin, BaseLinearSGD):
         alpha: Any = 1e-4,
         l1_ratio: float = 0.15,
         fit_intercept: bool = True,
-        optimizer: Any = None,
+        optimizer: Any = "auto",
         learning_rate: Any = None,
         batch_size: Any = 1,
         sampling: Any = "reshuffle",

@@ -14,13 +14,16 @@ PARAMETERS = """penalty : {"l2", "l1", "elasticnet"}, Penalty or None, default="
     l1_ratio : float in [0, 1], default=0.15
         Share of L1 in "elasticnet".
     fit_intercept : bool, default=True
-    optimizer : str, Optimizer or None, default=None
-        How weights move: "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "ftrl" or an instance,
-        see `sksgd.optimizers`. "newton" works on blocks of rows and needs no rate. None is {optimizer}.
+    optimizer : str, Optimizer or BlockOptimizer, default="auto"
+        How weights move. "auto" takes the one that needs no tuning and no scaling for data, loss and penalty of this
+        kind, see `optimizer_`: "newton" or another one that works on blocks of rows and finds its own steps. With a
+        rate: "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "ftrl". Or an instance, see
+        `sksgd.optimizers`.
     learning_rate : float, str, Schedule, callable or None, default=None
         The rate of update t = 0, 1, ...: a constant, a schedule (see `sksgd.schedules`) or a function of t. None is
-        ``Adaptive(eta0, factor=10, eta_min=eta0 / 100)``, good for standardised features: eta0 is 0.003 for "sgd",
-        0.001 for "momentum" and "nesterov", 1 for "adagrad" and "ftrl", else 0.01. In `partial_fit` it stays constant.
+        "auto" for "sgd", "momentum" and "nesterov", what the rows allow, and for the others ``Adaptive(eta0,
+        factor=10, eta_min=eta0 / 100)``, good for standardised features: eta0 is 1 for "adagrad" and "ftrl", else
+        0.01. Both fall at stalls, hence not in `partial_fit`.
     batch_size : int or "full", default=1
         Rows per update. The gradient is the weighted mean over the rows of the batch.
     sampling : str or Sampler, default="reshuffle"
@@ -34,7 +37,8 @@ PARAMETERS = """penalty : {"l2", "l1", "elasticnet"}, Penalty or None, default="
         `fit` stops when the monitored quantity fell by no more than `tol` times its best value for `n_iter_no_change`
         passes, and the schedule has no lower rate to try. It is the objective over the training data, or the loss over
         held-out data, measured at the end of a pass with the weights that would be returned. None: all `max_iter`
-        passes. "newton" stops when the objective is estimated to be within `tol` of its minimum, relatively.
+        passes. Optimizers without a rate stop when the objective is estimated to be within `tol` of its minimum,
+        relatively to the objective or, where that is near 0 or negative, to what is gained over the constant model.
     early_stopping : bool, default=False
         Hold out `validation_fraction` of the rows and monitor the loss on them; the weights that were best are kept.
         Also so, without a fraction, when `fit` is given `X_val` and `y_val`.
@@ -58,8 +62,13 @@ ATTRIBUTES = """n_iter_ : int
         Updates behind the weights.
     n_samples_seen_ : int
         Rows visited in them.
+    optimizer_ : Choice
+        Which `optimizer` ran and the `reason`, in words; see `sksgd.optimizers.auto.Choice`.
+    learning_rate_ : float
+        The rate of the last update, as lowered since; NaN where the optimizer has none.
     loss_curve_ : list of float
-        The objective after each pass of `fit`.
+        The objective after each pass of `fit`. Optimizers without a rate add one number for each call of `partial_fit`:
+        the mean loss of its rows before they were learned (progressive validation).
     validation_curve_ : list of float
         The mean loss on held-out rows after each pass of `fit`; empty without.
     optimality_gap_ : float
@@ -75,7 +84,7 @@ def document(cls: Any) -> Any:
     """Fill the parameters and attributes that both estimators share into a docstring."""
     assert cls.__doc__ is not None
     weight = getattr(cls, "_class_weight_doc", "")
-    parameters = PARAMETERS.replace("{class_weight}", weight).replace("{optimizer}", cls._optimizer_doc)
+    parameters = PARAMETERS.replace("{class_weight}", weight)
     # Python 3.13 strips the indentation of docstrings by itself; before, the texts have that of a class.
     text = inspect.cleandoc(cls.__doc__)
     for name, shared in (("{parameters}", parameters), ("{attributes}", ATTRIBUTES)):

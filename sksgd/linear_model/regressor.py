@@ -13,11 +13,10 @@ from sklearn.utils._param_validation import InvalidParameterError, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_array, check_consistent_length, check_is_fitted
 
 from .. import export
-from ..base import Loss, Optimizer
+from ..base import Loss
 from ..core.deviance import d2_score
 from ..core.estimator import BaseLinearSGD
 from ..losses import LOSSES, resolve_loss
-from ..optimizers import SGD, AdaGrad
 from .documentation import document
 
 __all__ = ["LinearRegressor"]
@@ -63,9 +62,6 @@ class LinearRegressor(RegressorMixin, BaseLinearSGD):
     0.52
     """
 
-    _optimizer_doc = """"sgd" where the second derivative of the loss in the prediction is
-        bounded and the link is the identity (squared errors, huber), so that steps follow the scale of the targets;
-        "adagrad" for other losses"""
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "loss": [StrOptions({name for name, loss in LOSSES.items() if loss.coding in ("value", "unit")}), Loss],
         **BaseLinearSGD._parameter_constraints,
@@ -81,7 +77,7 @@ class LinearRegressor(RegressorMixin, BaseLinearSGD):
         alpha: Any = 1e-4,
         l1_ratio: float = 0.15,
         fit_intercept: bool = True,
-        optimizer: Any = None,
+        optimizer: Any = "auto",
         learning_rate: Any = None,
         batch_size: Any = 1,
         sampling: Any = "reshuffle",
@@ -239,10 +235,6 @@ class LinearRegressor(RegressorMixin, BaseLinearSGD):
                 "classes: use LogisticClassifier."
             )
         return loss
-
-    def _usual_optimizer(self) -> Optimizer:
-        loss = self._loss()
-        return SGD() if loss.link == "identity" and np.isfinite(loss.max_curvature) else AdaGrad()
 
     def _check_targets(self, y: Any, first: bool, classes: Any = None) -> None:
         loss, shape = self._loss(), y.shape[1:]

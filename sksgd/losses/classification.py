@@ -31,6 +31,7 @@ class LogLoss(Loss):
     coding: ClassVar[str] = "unit"
     domain: ClassVar[str] = "numbers from 0 to 1"
     max_curvature: ClassVar[float] = 0.25
+    max_gradient: ClassVar[float] = 1.0
 
     # e^-|p| cannot overflow, and for y of 0 or 1 nothing cancels: the tails keep all their digits.
 
@@ -70,6 +71,7 @@ class Multinomial(Loss):
     domain: ClassVar[str] = "class numbers 0, 1, 2, ..."
     joint: ClassVar[bool] = True
     max_curvature: ClassVar[float] = 0.5
+    max_gradient: ClassVar[float] = 1.0
 
     def value(self, p: float, y: float, norm: float) -> float:  # type: ignore[override]
         return y * (norm - p)
@@ -113,6 +115,7 @@ class Hinge(_Margin):
     """
 
     smooth: ClassVar[bool] = False
+    max_gradient: ClassVar[float] = 1.0
     threshold: float = 1.0
 
     def __post_init__(self) -> None:
@@ -181,6 +184,7 @@ class Perceptron(_Margin):
     """
 
     smooth: ClassVar[bool] = False
+    max_gradient: ClassVar[float] = 1.0
 
     def value(self, p: float, y: float) -> float:
         return max(0.0, -p * y)
@@ -209,6 +213,7 @@ class ModifiedHuber(_Margin):
     """
 
     max_curvature: ClassVar[float] = 2.0
+    max_gradient: ClassVar[float] = 4.0
 
     def value(self, p: float, y: float) -> float:
         z = p * y

@@ -70,6 +70,10 @@ class Huber(Loss):
     def __post_init__(self) -> None:
         require(0 <= self.epsilon < math.inf, self, "epsilon", self.epsilon, "must be a number of at least 0")
 
+    @property
+    def max_gradient(self) -> float:  # type: ignore[override]
+        return self.epsilon
+
     def value(self, p: float, y: float) -> float:
         size = abs(p - y)
         return 0.5 * size * size if size <= self.epsilon else self.epsilon * (size - 0.5 * self.epsilon)
@@ -103,6 +107,7 @@ class EpsilonInsensitive(Loss):
     """
 
     smooth: ClassVar[bool] = False
+    max_gradient: ClassVar[float] = 1.0
     epsilon: float = 0.1
 
     def __post_init__(self) -> None:
@@ -187,6 +192,10 @@ class Quantile(Loss):
 
     def __post_init__(self) -> None:
         require(0 < self.quantile < 1, self, "quantile", self.quantile, "must lie strictly between 0 and 1")
+
+    @property
+    def max_gradient(self) -> float:  # type: ignore[override]
+        return max(self.quantile, 1.0 - self.quantile)
 
     def value(self, p: float, y: float) -> float:
         return self.quantile * (y - p) if p <= y else (1.0 - self.quantile) * (p - y)

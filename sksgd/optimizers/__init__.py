@@ -15,16 +15,20 @@ from .coordinate import (
     RMSProp,
     resolve_optimizer,
 )
+from .implicit import ImplicitSGD
 from .newton import Newton
+from .svrg import SVRG
 
 __all__ = [
     "BLOCK_OPTIMIZERS",
     "OPTIMIZERS",
     "SGD",
+    "SVRG",
     "AdaGrad",
     "Adam",
     "AdamW",
     "FTRLProximal",
+    "ImplicitSGD",
     "Momentum",
     "Nesterov",
     "Newton",
@@ -32,4 +36,4 @@ __all__ = [
     "resolve_optimizer",
 ]
 
-BLOCK_OPTIMIZERS: dict[str, type[BlockOptimizer]] = {"newton": Newton}
+BLOCK_OPTIMIZERS: dict[str, type[BlockOptimizer]] = {"newton": Newton, "svrg": SVRG, "implicit": ImplicitSGD}

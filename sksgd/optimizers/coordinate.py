@@ -54,7 +54,7 @@ class SGD(Optimizer):
 
     plain: ClassVar[bool] = True
     idle: ClassVar[str] = "still"
-    usual_rate: ClassVar[float] = 0.003
+    usual_rate: ClassVar[float | None] = None
 
     def coord(self, g: float, w: float, slots: tuple, begun: tuple) -> tuple[float, tuple]:
         return w - begun[0] * g, slots
@@ -90,7 +90,7 @@ class Momentum(Optimizer):
     n_slots: ClassVar[int] = 1
     idle: ClassVar[str] = "glides"
     fades: ClassVar[bool] = True
-    usual_rate: ClassVar[float] = 0.001
+    usual_rate: ClassVar[float | None] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -26,8 +26,9 @@ class Newton(BlockOptimizer):
     About the present weights a block b is replaced by its quadratic model, of matrix A_b = sum s_i l''_i x_i x_i' and
     gradient g_b = sum s_i l'_i x_i. Models of blocks add up, and the weights go to the minimum of all models and the
     penalty, or less far where the true loss of the block says so. Blocks grow with the number of rows seen. One pass
-    over squared errors gives the exact minimum, one over another loss comes near it; further passes of `fit` are Newton
-    steps on all rows, with a line search, and up to four more with the same matrix where that is large.
+    over squared errors gives the exact minimum, one over another loss comes near it. A further pass of `fit` is a
+    Newton step on all rows, with a line search, and up to eight steps with the same matrix, updated by their secants
+    (BFGS): they read the rows again, but cost only O(d) a row.
 
     Any convex penalty that has a proximal step and any bounds are allowed: the minimum of a model is found by
     coordinate descent and by exact steps of all weights that are neither at a kink nor at a bound. Zeros are exact.
@@ -100,7 +101,7 @@ class Newton(BlockOptimizer):
 
     def learn(self, problem: Any, memory: Memory, block: Any) -> None:
         order = np.arange(block.X.shape[0]) if block.present is None else block.present
-        stream(problem, memory, Rows(block.X, block.y, block.weight), order)
+        stream(problem, memory, Rows(block.X, block.y, block.weight), order, foretell=True)
         memory.gap = 0.0 if problem.loss.quadratic else np.nan
 
     def improve(

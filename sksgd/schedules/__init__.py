@@ -29,6 +29,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from ..base import Schedule
 from ..checks import is_real
+from .auto import Auto
 from .decay import Constant, Exponential, InverseScaling, InverseSqrt, Optimal, PiecewiseConstant, Polynomial, Step
 from .horizon import Cosine, LinearToZero, OneCycle
 from .other import Adaptive, Cyclic, FunctionSchedule, Warmup
@@ -36,6 +37,7 @@ from .other import Adaptive, Cyclic, FunctionSchedule, Warmup
 __all__ = [
     "SCHEDULES",
     "Adaptive",
+    "Auto",
     "Constant",
     "Cosine",
     "Cyclic",
@@ -55,6 +57,7 @@ __all__ = [
 
 #: The schedules that can be given by name.
 SCHEDULES: dict[str, type[Schedule]] = {
+    "auto": Auto,
     "constant": Constant,
     "piecewise_constant": PiecewiseConstant,
     "exponential": Exponential,

@@ -92,6 +92,10 @@ class Warmup(Schedule):
         left = None if horizon.updates is None else max(horizon.updates - self.steps, 1)
         return dataclasses.replace(self, schedule=self.schedule.bind(dataclasses.replace(horizon, updates=left)))
 
+    def meet(self, problem: Any, block: Any, before: Schedule | None) -> Schedule:
+        schedule = self.schedule.meet(problem, block, getattr(before, "schedule", None))
+        return self if schedule is self.schedule else dataclasses.replace(self, schedule=schedule)
+
     def rate(self, t: np.ndarray) -> np.ndarray:
         t = np.asarray(t)
         following = self.schedule.rate(np.maximum(t - self.steps, 0))  # while warming up, schedule(0)

@@ -5,10 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from ..base import Averaging, Horizon, Sampler, Schedule
+from ..core.batches import Block
+from ..core.problem import Problem
 from ..losses import SquaredError
+from ..optimizers import SGD
+from ..penalties import L2
 from .shared import check_value, close, require
 
 _HORIZON = Horizon(updates=100, updates_per_pass=10, alpha=1e-3, loss=SquaredError())
+
+
+def _met(schedule: Schedule) -> Schedule:
+    """The schedule that has met three rows."""
+    rows = Block(np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]]), np.array([[1.0], [-1.0], [0.5]]))
+    numbers = {"alpha": _HORIZON.alpha, "batch_size": 1, "bounds": None, "fit_intercept": True}
+    problem = Problem(_HORIZON.loss, L2(), optimizer=SGD(), schedule=schedule, averaging=None, **numbers)
+    return problem.meet(rows, None).schedule
 
 
 def check_schedule(schedule: Schedule) -> None:
@@ -36,6 +48,8 @@ def check_schedule(schedule: Schedule) -> None:
     check_value(schedule, Schedule)
     bound = schedule.bind(_HORIZON)
     require(isinstance(bound, Schedule), f"bind returns {bound!r}, which is no Schedule")
+    bound = _met(bound)
+    require(isinstance(bound, Schedule), f"meet returns {bound!r}, which is no Schedule")
     t = np.arange(120)
     rates = bound.rate(t)
     require(np.shape(rates) in ((), t.shape), f"rate(t) has shape {np.shape(rates)} for t of shape {t.shape}")

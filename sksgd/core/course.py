@@ -1,0 +1,291 @@
+"""The way of SVRG over the rows of a fit: walks of corrected steps, and searches over what they span."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from .batches import Block
+from .descent import Margins
+from .design import Design
+from .subspace import Subspace
+
+#: Steps of the past that are searched along.
+KEPT = 5
+#: Moves of scores below this share of their summands are not trusted; scores that are logarithms must stay below REACH.
+CANCELLED, REACH = 1e-8, 300.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Point:
+    """Weights with all that is known there.
+
+    Attributes
+    ----------
+    u : ndarray of shape (K, width + 1)
+        Weights of the columns of the `Design`, and the intercept of the centred rows.
+    scores, slopes, bends : ndarray of shape (n, K)
+        The derivatives of the loss, without the weights of the rows.
+    slope, bend : ndarray of shape (K, width + 1)
+        Gradient and diagonal of the Hessian of the mean loss.
+    objective : float
+    """
+
+    u: np.ndarray
+    scores: np.ndarray
+    slopes: np.ndarray
+    bends: np.ndarray
+    slope: np.ndarray
+    bend: np.ndarray
+    objective: float
+
+
+class Course:
+    """Weights on their way to the minimum of the objective over the rows of a block.
+
+    Attributes
+    ----------
+    smooth : bool
+        Whether the penalty is L2, without bounds; else weights keep their signs in a search, and zeros stay zero.
+    strength : ndarray of shape (width + 1,)
+        The second derivative of the penalty where it is smooth.
+    """
+
+    def __init__(self, problem: Any, coef: np.ndarray, intercept: np.ndarray, block: Block, past: Any):
+        self.problem, self.K = problem, len(coef)
+        self.design = design = Design(block, problem.fit_intercept)
+        self.margins = Margins(problem.loss, design.y, design.weight, self.K)
+        self.alpha = design.inwards(np.full(design.n_features, problem.alpha))
+        self.bounds = None if problem.bounds is None else np.ascontiguousarray(design.inwards(problem.bounds))
+        one, two = (problem.penalty.value(w, 1.0) for w in (1.0, 2.0))
+        self.smooth = problem.penalty.linear and two == 4.0 * one and problem.bounds is None
+        self.strength = np.append((two - 2.0 * one) * self.alpha, 0.0)
+        # Weights of columns without values go where the penalty wants them.
+        self.others = np.where(np.asarray(problem.alpha) > 0, 0.0, coef)
+        if problem.bounds is not None:
+            self.others, coef = (np.clip(values, *problem.bounds) for values in (self.others, coef))
+        w = design.inwards(coef)
+        self.of_others = problem.penalty_value(design.outwards(np.zeros_like(w), self.others))
+        u = np.column_stack([w, intercept + w @ design.mean])
+        self.point = self._measure(u, self._products(u[None])[0])
+        columns, steps = past
+        same = np.array_equal(columns, design.columns) and all(step.shape == u.shape for step in steps)
+        self.steps: list[np.ndarray] = list(steps) if same else []
+        self.moves: list[np.ndarray] = list(self._products(np.stack(self.steps))) if self.steps and self.smooth else []
+
+    def past(self) -> tuple[Any, tuple[np.ndarray, ...]]:
+        """The steps of the last passes, with the features that they are for; None for all."""
+        return self.design.columns, tuple(self.steps)
+
+    def weights(self) -> tuple[np.ndarray, np.ndarray, Any]:
+        """Raw weights (K, d), intercepts (K,), and the means (d,) of the features that are subtracted."""
+        design, w = self.design, self.point.u[:, :-1]
+        mean = design.outwards(design.mean, np.zeros(design.n_features))
+        return design.outwards(w, self.others), self.point.u[:, -1] - w @ design.mean, mean
+
+    # ---- points ------------------------------------------------------------------------------------------------------
+
+    def _products(self, steps: np.ndarray) -> np.ndarray:
+        """What steps (m, K, width + 1) add to the scores: (m, n, K)."""
+        flat = steps.reshape(-1, steps.shape[2])
+        products = self.design.products(flat[:, :-1]) + flat[:, -1]
+        return np.ascontiguousarray(products.reshape(len(products), len(steps), self.K).transpose(1, 0, 2))
+
+    def _measure(self, u: np.ndarray, scores: np.ndarray) -> Point:
+        """The point of these weights."""
+        totals, slopes, bends = self.margins.derivatives(scores, 0.0)
+        mass, weight = self.margins.mass, self.design.weight
+        if self.problem.loss.joint:  # whose bends are shares s times row weights; the Hessian has s (1 - s)
+            bends *= 1.0 - bends if weight is None else 1.0 - bends / weight[:, None]
+        slope, bend = self.design.sums(slopes, bends)
+        slope, bend = np.column_stack([slope, slopes.sum(axis=0)]), np.column_stack([bend, bends.sum(axis=0)])
+        if weight is not None:
+            slopes, bends = slopes / weight[:, None], bends / weight[:, None]
+        objective = self._objective(totals, scores, u)
+        return Point(u, scores, slopes, bends, slope / mass, bend / mass, objective)
+
+    def _objective(self, totals: np.ndarray, scores: np.ndarray, u: np.ndarray) -> float:
+        """The objective at these scores and weights; infinite where `Margins` does not give the losses themselves."""
+        from ..kernels.dense import total_penalty
+
+        if self.problem.loss.link == "log" and not np.abs(scores).max(initial=0.0) <= REACH:
+            return np.inf
+        loss = float(totals.sum()) / self.margins.mass
+        if self.problem.penalty.free:
+            return loss
+        w = np.ascontiguousarray(u[:, :-1])
+        return loss + self.of_others + float(total_penalty(self.problem.penalty, self.alpha, w))
+
+    def _go(self, u: np.ndarray, scores: np.ndarray) -> bool:
+        """Go to these weights if the objective is lower there; whether it is."""
+        point = self._measure(u, np.ascontiguousarray(scores))
+        lower = point.objective < self.point.objective
+        if lower:
+            self.point = point
+        return lower
+
+    def decrement(self) -> float:
+        """What the objective would fall by if every weight went to its minimum, and none knew of the others."""
+        from ..kernels.svrg import decrement
+
+        point = self.point
+        bend = np.maximum(point.bend, 1e-6 * np.append(self.design.square, 1.0) * point.bend[:, -1:])
+        w, slope, of_w = (np.ascontiguousarray(values) for values in (point.u[:, :-1], point.slope[:, :-1], bend[:, :-1]))
+        gain = float(decrement(self.problem.penalty, w, slope, of_w, self.alpha, self.bounds))
+        if self.problem.fit_intercept:
+            gain += float((0.5 * point.slope[:, -1] ** 2 / np.maximum(bend[:, -1], 1e-300)).sum())
+        return gain
+
+    # ---- scales ------------------------------------------------------------------------------------------------------
+
+    def scale(self, lift: float) -> tuple[np.ndarray, np.ndarray]:
+        """The steps of all weights (width + 1,), and how often rows are to be visited (n,), 1 in the mean.
+
+        Both follow the curvatures of the losses at the point, raised to their bound by the share `lift`: they change
+        on the way. Each row is visited half as often as all others, and half in proportion to what it makes steps
+        short by.
+        """
+        loss, design, point = self.problem.loss, self.design, self.point
+        share = 1.0 if design.weight is None else design.weight
+        # The matrix diag(s) - s s' is at most twice the largest element of its diagonal.
+        factor = 2.0 if loss.joint else 1.0
+        bends, bend = factor * point.bends.max(axis=1), factor * point.bend.max(axis=0)
+        bound = loss.max_curvature if np.isfinite(loss.max_curvature) else float((share * bends).mean())
+        bends = bends + lift * np.maximum(bound - bends, 0.0)
+        bend = bend + lift * np.maximum(bound * np.append(design.square, 1.0) - bend, 0.0)
+        total = bend + self.strength
+        usable = (total > 0) & np.isfinite(total)
+        steps = np.where(usable, 1.0 / np.where(usable, total, 1.0), 0.0)
+        norms = bends * (steps[-1] + design.norms(steps[:-1]))
+        mean = (share * norms).mean()
+        often = 0.5 + 0.5 * norms / mean if mean > 0 else np.ones(design.n)
+        longest = (norms / often).max() + (self.strength * steps).max()
+        if not self.problem.fit_intercept:
+            steps[-1] = 0.0
+        return steps / longest if longest > 0 else steps, often
+
+    # ---- walks -------------------------------------------------------------------------------------------------------
+
+    def visits(self, order: np.ndarray, often: np.ndarray) -> np.ndarray:
+        """Rows in a random order, each about as often as it is to be visited, times its weight."""
+        rng = np.random.Generator(np.random.SFC64(order[:16]))
+        often = often if self.design.weight is None else often * self.design.weight
+        edges = np.floor(np.cumsum(often[order]) + rng.random())
+        visits = np.repeat(order, np.diff(edges, prepend=0.0).astype(np.int64))
+        rng.shuffle(visits)
+        return visits
+
+    def walk(self, step: np.ndarray, often: np.ndarray, order: np.ndarray) -> list[np.ndarray]:
+        """From the point along rows by corrected steps; where it ends and, if all is smooth, before it the mean."""
+        from ..kernels.svrg import EXTRA, Columns, Work, inner_loop
+
+        design, point, K = self.design, self.point, self.K
+        n_dense = design.dense.shape[1]
+        dense, sparse = slice(0, n_dense), slice(n_dense, design.width)
+        pull = step[:-1] * self.strength[:-1]
+        keep = pull / (1.0 + pull) if self.smooth else self.alpha
+        drag = step * point.slope
+        if self.smooth:
+            drag[:, :-1] *= 1.0 - keep
+        ours = (design.mean[dense], step[dense], keep[dense], point.u[:, dense].copy(), np.zeros((K, n_dense)))
+        columns = Columns(design.dense, *ours, np.ascontiguousarray(drag[:, dense]))
+        records = np.zeros((design.width - n_dense, 3 * K + EXTRA))
+        records[:, :K], records[:, 2 * K : 3 * K] = point.u[:, sparse].T, drag[:, sparse].T
+        records[:, 3 * K + 1], records[:, 3 * K + 2] = step[sparse], keep[sparse]
+        if self.smooth:
+            records[:, 3 * K + 3] = np.log1p(-keep[sparse])
+        bias = np.stack([point.u[:, -1], np.zeros(K), drag[:, -1]])
+        penalty = None if self.smooth else self.problem.penalty
+        work = Work(design.y, order, point.slopes, 1.0 / often)
+        inner_loop(self.problem.loss, penalty, work, columns, design.rows, records, bias, step[-1], self.bounds)
+        end = np.column_stack([columns.w, records[:, :K].T, bias[0]])
+        if not self.smooth:
+            return [end]
+        total = np.column_stack([columns.total, records[:, K : 2 * K].T, bias[1]])
+        return [total / max(len(order), 1), end]
+
+    # ---- searches ----------------------------------------------------------------------------------------------------
+
+    def follow(self, ends: list[np.ndarray]) -> bool:
+        """Search over the steps to where a walk led; whether the end of it is lower than the point."""
+        begin = self.point
+        steps = np.stack(ends) - begin.u
+        if not np.isfinite(steps).all():
+            return False
+        moves = self._products(steps)
+        scores = begin.scores + moves[-1]
+        objective = self._objective(self.margins.total(scores), scores, ends[-1])
+        good = objective < begin.objective
+        if self.smooth:
+            self._search(steps, moves)
+        elif good and self._go(ends[-1], scores):
+            self._search_face(steps)
+        return good
+
+    def descend(self, step: np.ndarray) -> None:
+        """Search along the gradient, each weight with its step."""
+        if self.smooth:
+            steps = -step * (self.point.slope + self.strength * self.point.u)[None]
+            self._search(steps, self._products(steps))
+        else:
+            self._search_face(-step * (self.point.slope + self._pull())[None])
+
+    def _search(self, steps: np.ndarray, moves: np.ndarray) -> None:
+        """Go to the minimum over the span of steps (m, K, width + 1), steps of the past and the intercept."""
+        point = self.point
+        space = self._span(steps, moves, self.strength * point.u, (self.steps, self.moves))
+        if space is None:
+            return
+        a = space.minimise(point.scores)
+        step, move = space.step(a), space.move(a)
+        # Directions have size 1: of a step much shorter than their coefficients, most digits have cancelled.
+        size, parts = np.sqrt(np.mean(move * move)), np.abs(a).sum()
+        if CANCELLED * parts < size < np.inf and self._go(point.u + step, point.scores + move) and size > 1e-4 * parts:
+            self.steps, self.moves = [step / size, *self.steps][:KEPT], [move / size, *self.moves][:KEPT]
+
+    def _span(self, steps: Any, moves: Any, pull: np.ndarray, past: tuple[list, list]) -> Subspace | None:
+        """The subspace of these directions, those of the past and the intercept; None if nothing moves."""
+        steps, moves = list(steps), list(moves)
+        if self.problem.fit_intercept:
+            alone = np.zeros_like(self.point.u)
+            alone[:, -1] = steps[0][:, -1] if self.problem.loss.joint else 1.0
+            steps.append(alone)
+            moves.append(np.broadcast_to(alone[:, -1], moves[0].shape))
+        sizes = [np.sqrt(np.mean(move * move)) for move in moves]
+        # Where products nearly cancel, as along offsets that are not subtracted, little is left but rounding.
+        spread = np.sqrt(np.append(self.design.square, 1.0))
+        used = [i for i, size in enumerate(sizes) if CANCELLED * (abs(steps[i]) @ spread).max() < size < np.inf]
+        if not used:
+            return None
+        all_steps = [steps[i] / sizes[i] for i in used] + past[0]
+        all_moves = [moves[i] / sizes[i] for i in used] + past[1]
+        return Subspace(self.margins, np.stack(all_steps), np.stack(all_moves), pull, self.strength)
+
+    def _search_face(self, steps: np.ndarray) -> None:
+        """The same where zeros stay zero, and weights at bounds there; what would change its sign ends at zero."""
+        point = self.point
+        w = point.u[:, :-1]
+        face = np.ones(point.u.shape, bool)
+        face[:, :-1] = w != 0
+        if self.bounds is not None:
+            face[:, :-1] &= (w > self.bounds[0]) & (w < self.bounds[1])
+        steps = np.concatenate([steps, self.steps[:2]]) * face if self.steps else steps * face
+        space = self._span(steps, self._products(steps), self._pull() * face, ([], []))
+        if space is None:
+            return
+        u = point.u + space.step(space.minimise(point.scores))
+        u[:, :-1][u[:, :-1] * w < 0] = 0.0
+        if self.bounds is not None:
+            u[:, :-1] = np.clip(u[:, :-1], *self.bounds)
+        if np.isfinite(u).all() and self._go(u, point.scores + self._products((u - point.u)[None])[0]):
+            self.steps = [u - point.u, *self.steps][:KEPT]
+
+    def _pull(self) -> np.ndarray:
+        """The derivative of the penalty at the weights that are not zero."""
+        from ..kernels.svrg import pulls
+
+        result = np.zeros_like(self.point.u)
+        result[:, :-1] = pulls(self.problem.penalty, np.ascontiguousarray(self.point.u[:, :-1]), self.alpha)
+        return result

@@ -1,0 +1,436 @@
+"""Standardised, implicit, averaged SGD: rows one by one, in coordinates that are found on the way.
+
+Columns are split as in `sksgd.core.split`: dense ones stand in arrays, whose mean is taken off, and the others in CSR
+rows, which are as they are. What a row does not touch of these waits: a record holds the mean square of a column, the
+time and the mass of the average at which it was last touched, and for each output its weight and the sum of mass times
+weight since the average began. Time is the sum of the steps, which differ from output to output by a factor only.
+
+Intercepts are those of the centred columns. All numbers but those of the data are float64.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numba.extending import overload
+
+from ..functions import exp
+from .dense import sum_up
+from .intrinsics import borrowed, get, prefetch, put
+from .jit import REORDER, helper, kernel
+from .rows import AHEAD, CLOSE, LONG, csr_ahead, dense_ahead, dense_soon, span, visited
+from .records import longest
+from .scalars import log
+from .update import clip, gradient_of, item, log_sum_exp, target_of, value_of
+
+# Places in `Track.sums`: updates, the sum of the squared lengths of their rows, rows and weights that the moments are
+# of, the time, updates that the average is of, and the weights of the rows in `SEEN`.
+STEPS, SQUARES, COUNT, MASS, TIME, AVERAGED, LEARNED, N_SUMS = range(8)
+# Lines of `Track.outputs`: intercepts, their average, curvatures; recent means of the losses and of the squared
+# gradients; sums of the losses that the average had on rows before it learned them; a model without features and its
+# average; recent means of the losses of both averages on rows before they learned them.
+BIAS, MEAN_BIAS, BEND, LOSS, SLOPE, SEEN, FLAT, MEAN_FLAT, RECENT, RECENT_FLAT, N_LINES = range(11)
+# Numbers at the head of a record, before weight and sum of each output.
+SQUARE, WHEN, BEFORE, HEAD = range(4)
+
+
+class Rule(NamedTuple):
+    """The components, `alpha` and its quadratic part `ridge` (numbers or (d,)), and bounds, None or (2, d).
+
+    `pace` is what multiplies the mean squared length of a row to give the updates after which steps begin to fall,
+    `power` how fast they do; `caution` widens columns of CSR rows that were seen a few times only.
+    """
+
+    loss: Any
+    pen: Any
+    alpha: Any
+    ridge: Any
+    bounds: Any
+    intercept: bool
+    explicit: bool
+    pace: float
+    power: float
+    caution: float
+
+
+class Track(NamedTuple):
+    """Where the weights are: moments (m,), weights and averages (2, K, m), and the records of the other columns."""
+
+    mean: np.ndarray
+    spread: np.ndarray
+    scale: np.ndarray
+    weights: np.ndarray
+    records: np.ndarray
+    outputs: np.ndarray
+    sums: np.ndarray
+
+
+@kernel
+def walk(rule, X, others, work, first, last, running, judging, track):
+    """Learn the rows ``order[first:last]``; returns how many.
+
+    `running`: whether they enter the moments; `judging`: whether losses on them are noted before they are learned.
+
+    Rows are their dense columns `X` (n, m), and the `others` as CSR or None.
+    It stops before the first row of which a prediction is not finite.
+    """
+    X, (y, order, weight) = borrowed(X), borrowed(work)
+    mean, spread, scale, weights, records, outputs, sums = borrowed(track)
+    _, K, m = weights.shape
+    w, away = weights.reshape(-1), np.zeros(m)
+    scores, means, steps = np.zeros(K), np.zeros(K), np.zeros(K)
+    scales = np.zeros(1)
+    if others is not None:
+        scales = np.zeros(longest(others, order, first, last))
+    if not running:
+        rescale(rule, mean, spread, scale, most(outputs, K))
+    for i in range(first, last):
+        r = visited(order, i)
+        ahead(X, others, y, order, i, last)
+        own, rate = item(weight, r), 0.0
+        if running:
+            sums[COUNT] += 1.0
+            sums[MASS] += own
+            rate = own / sums[MASS]
+        share, shift = own * sums[COUNT] / sums[MASS], rate if rule.intercept else 0.0
+        bend = most(outputs, K)
+        q = 1.0 if rule.intercept else 0.0
+        q += look(rule, X, r, mean, spread, scale, away, running, rate, shift, bend)
+        for k in range(K):
+            p, a = product(w, k * m, away), product(w, (K + k) * m, away)
+            scores[k], means[k] = outputs[BIAS, k] + p, outputs[MEAN_BIAS, k] + a
+            outputs[BIAS, k] += shift * p
+            outputs[MEAN_BIAS, k] += shift * a
+        if others is not None:
+            q += touch(rule, others, r, records, outputs, sums, running, own, bend, scales, scores, means)
+        if not math.isfinite(sum_up(scores) + q):
+            return i - first
+        q = max(q, 1e-300)
+        sums[SQUARES] += q
+        sums[LEARNED] += own if judging else 0.0
+        usual = sums[SQUARES] / (sums[STEPS] + 1.0)
+        step = exp(-rule.power * log(1.0 + sums[STEPS] / (rule.pace * usual))) / usual
+        respond(rule, y, r, share, step, q, scores, steps, outputs, sums[STEPS])
+        if judging:
+            judge(rule, y, r, own, share, sums[STEPS], means, scores, outputs)
+        sums[STEPS] += 1.0
+        sums[AVERAGED] += 1.0
+        sums[TIME] += step
+        rho = 2.0 / (sums[AVERAGED] + 1.0)
+        for k in range(K):
+            time = step / outputs[BEND, k]
+            move(rule, w, k, K, m, away, scale, (1.0 - shift) * steps[k], time, rho)
+            if rule.intercept:
+                outputs[BIAS, k] -= steps[k]
+            outputs[MEAN_BIAS, k] += rho * (outputs[BIAS, k] - outputs[MEAN_BIAS, k])
+        if others is not None:
+            move_touched(rule, others, r, records, scales, steps)
+    return last - first
+
+
+@helper
+def ahead(X, others, y, order, i, last):
+    """Prefetch rows after position i."""
+    later = visited(order, min(i + AHEAD, last - 1))
+    prefetch(y, later * y.shape[1])
+    if X.shape[1] <= LONG:
+        dense_soon(X, visited(order, min(i + CLOSE, last - 1)))
+    else:
+        dense_ahead(X, later, 0, X.shape[1])
+    if others is not None:
+        csr_ahead(others, y, order, i, last)
+
+
+@helper
+def most(outputs, K):
+    """The largest curvature."""
+    bend = outputs[BEND, 0]
+    for k in range(1, K):
+        bend = max(bend, outputs[BEND, k])
+    return bend
+
+
+@helper
+def rescale(rule, mean, spread, scale, bend):
+    """Set the scales of the dense columns by their moments."""
+    for j in range(len(scale)):
+        put(scale, j, inverse(get(spread, j), item(rule.ridge, j) / bend, get(mean, j)))
+
+
+@njit(**REORDER)
+def look(rule, X, r, mean, spread, scale, away, running, rate, shift, bend):
+    """Put the dense columns of row r less their means into `away`; the squared length of the row in coordinates.
+
+    If `running`, the row then enters the moments, of which its weight is the share `rate`.
+    """
+    m, q = X.shape[1], 0.0
+    if not running:
+        for j in range(m):
+            x = get(X, r * m + j) - get(mean, j)
+            put(away, j, x)
+            q += get(scale, j) * x * x
+        return q
+    for j in range(m):
+        x = get(X, r * m + j) - get(mean, j)
+        centre = get(mean, j) + shift * x
+        wide = (1.0 - rate) * get(spread, j) + rate * (1.0 - shift) * x * x
+        put(away, j, x)
+        put(mean, j, centre)
+        put(spread, j, wide)
+        put(scale, j, inverse(wide, item(rule.ridge, j) / bend, centre))
+        q += get(scale, j) * (1.0 - shift) * (1.0 - shift) * x * x
+    return q
+
+
+@helper
+def inverse(wide, ridge, centre):
+    """One over the variance of a column and what the penalty adds to it, 0 if it is constant up to rounding."""
+    total = wide + ridge + 1e-26 * centre * centre
+    return 1.0 / total if total > 1e-300 else 0.0
+
+
+@njit(**REORDER)
+def product(w, at, away):
+    """w[at : at + m] times `away`."""
+    p = 0.0
+    for j in range(len(away)):
+        p += get(w, at + j) * get(away, j)
+    return p
+
+
+@helper
+def touch(rule, others, r, records, outputs, sums, running, own, bend, scales, scores, means):
+    """Bring the records of a CSR row up to date; adds the row to scores, and returns its squared length."""
+    z, size, K, q = records.reshape(-1), records.shape[1], len(scores), 0.0
+    total, mass = sums[MASS], 0.5 * sums[AVERAGED] * (sums[AVERAGED] + 1.0)
+    start, n = span(others, r)
+    for c in range(n):
+        x, j = get(others.data, start + c) * 1.0, np.int64(get(others.indices, start + c))
+        at = j * size
+        if running:
+            put(z, at + SQUARE, get(z, at + SQUARE) + own * x * x)
+        doubt = rule.caution * own * x * x
+        scale = inverse((get(z, at + SQUARE) + doubt) / total, item(rule.ridge, j) / bend, 0.0)
+        put(scales, c, scale)
+        q += scale * x * x
+        idle, missed = (sums[TIME] - get(z, at + WHEN)) * scale, mass - get(z, at + BEFORE)
+        for k in range(K):
+            p = at + HEAD + 2 * k
+            now, between = rest(rule.pen, get(z, p), idle / outputs[BEND, k], item(rule.alpha, j))
+            put(z, p, now)
+            put(z, p + 1, get(z, p + 1) + missed * between)
+            scores[k] += now * x
+            means[k] += get(z, p + 1) * x / max(mass, 1.0)
+        put(z, at + WHEN, sums[TIME])
+        put(z, at + BEFORE, mass)
+    return q
+
+
+@helper
+def judge(rule, y, r, own, share, t, means, scores, outputs):
+    """Note the losses of the average, and of one without features, on a row that they do not know yet.
+
+    The latter then learns it. `scores` are overwritten.
+    """
+    loss, K, rho = rule.loss, len(means), 2.0 / (t + 2.0)
+    norm = log_sum_exp(loss, means, 0, K)
+    for k in range(K):
+        value = value_of(loss, means[k], target_of(loss, y, r, k), k, norm)
+        outputs[SEEN, k] += own * value
+        outputs[RECENT, k] += rho * share * (value - outputs[RECENT, k])
+        scores[k] = outputs[MEAN_FLAT, k]
+    norm = log_sum_exp(loss, scores, 0, K)
+    for k in range(K):
+        value = value_of(loss, scores[k], target_of(loss, y, r, k), k, norm)
+        outputs[RECENT_FLAT, k] += rho * share * (value - outputs[RECENT_FLAT, k])
+        scores[k] = outputs[FLAT, k]
+    if rule.intercept:
+        norm, step = log_sum_exp(loss, scores, 0, K), exp(-rule.power * log(1.0 + t / rule.pace))
+        for k in range(K):
+            eta = step / outputs[BEND, k]
+            u = response(loss, scores[k], target_of(loss, y, r, k), k, norm, eta, share, rule.explicit)
+            outputs[FLAT, k] -= eta * u
+            outputs[MEAN_FLAT, k] += rho * (outputs[FLAT, k] - outputs[MEAN_FLAT, k])
+
+
+@helper
+def respond(rule, y, r, share, step, q, scores, steps, outputs, t):
+    """The moves `steps` of the scores' gradients, implicit ones; curvatures learn from them."""
+    loss, norm = rule.loss, log_sum_exp(rule.loss, scores, 0, len(scores))
+    for k in range(len(scores)):
+        target, eta = target_of(loss, y, r, k), step / outputs[BEND, k]
+        slope = response(loss, scores[k], target, k, norm, eta * q, share, rule.explicit)
+        if not rule.explicit:
+            adapt(loss, outputs, k, scores[k], scores[k] - eta * q * slope, target, share, 2.0 / (t + 101.0))
+        steps[k] = eta * slope
+
+
+@helper
+def move(rule, w, k, K, m, away, scale, step, time, rho):
+    """Move the weights of output k on dense columns, and their average."""
+    for j in range(m):
+        p, d = k * m + j, get(scale, j)
+        moved = rule.pen.prox(get(w, p) - step * d * get(away, j), time * d, item(rule.alpha, j))
+        moved = clip(moved, rule.bounds, j)
+        put(w, p, moved)
+        put(w, K * m + p, get(w, K * m + p) + rho * (moved - get(w, K * m + p)))
+
+
+@helper
+def move_touched(rule, others, r, records, scales, steps):
+    """Move the weights of a CSR row."""
+    z, size = records.reshape(-1), records.shape[1]
+    start, n = span(others, r)
+    for c in range(n):
+        j, x = np.int64(get(others.indices, start + c)), get(scales, c) * get(others.data, start + c)
+        for k in range(len(steps)):
+            p = j * size + HEAD + 2 * k
+            put(z, p, clip(get(z, p) - steps[k] * x, rule.bounds, j))
+
+
+@kernel
+def settle(rule, first, track):
+    """Bring all records from column `first` on up to date."""
+    z, outputs, sums = track.records.reshape(-1), track.outputs, track.sums
+    d, size = track.records.shape
+    K, mass = outputs.shape[1], 0.5 * sums[AVERAGED] * (sums[AVERAGED] + 1.0)
+    bend = most(outputs, K)
+    for j in range(first, d):
+        at = j * size
+        scale = inverse(get(z, at + SQUARE) / sums[MASS], item(rule.ridge, j) / bend, 0.0)
+        idle, missed = (sums[TIME] - get(z, at + WHEN)) * scale, mass - get(z, at + BEFORE)
+        for k in range(K):
+            p = at + HEAD + 2 * k
+            now, between = rest(rule.pen, get(z, p), idle / outputs[BEND, k], item(rule.alpha, j))
+            put(z, p, now)
+            put(z, p + 1, get(z, p + 1) + missed * between)
+        put(z, at + WHEN, sums[TIME])
+        put(z, at + BEFORE, mass)
+
+
+@kernel
+def moments(rule, X, others, order, weight, track):
+    """Take rows into the moments without learning them."""
+    mean, spread, scale, _, records, outputs, sums = track
+    z, size, away = records.reshape(-1), records.shape[1], np.zeros(X.shape[1])
+    bend = most(outputs, outputs.shape[1])
+    for i in range(len(order)):
+        r = visited(order, i)
+        own = item(weight, r)
+        sums[COUNT] += 1.0
+        sums[MASS] += own
+        rate = own / sums[MASS]
+        look(rule, X, r, mean, spread, scale, away, True, rate, rate if rule.intercept else 0.0, bend)
+        if others is not None:
+            start, n = span(others, r)
+            for c in range(start, start + n):
+                at, x = np.int64(get(others.indices, c)) * size + SQUARE, get(others.data, c) * 1.0
+                put(z, at, get(z, at) + own * x * x)
+
+
+# ---- variants by class -----------------------------------------------------------------------------------------------
+
+
+def rest(pen: Any, w: float, time: float, alpha: float) -> tuple[float, float]:
+    """An idle weight after some time under the penalty, and its mean over that time."""
+    return _resting(type(pen))(pen, w, time, alpha)
+
+
+def _resting(pen: Any) -> Any:
+    return _free if pen.free else (_linear if pen.linear else _other)
+
+
+def _free(pen, w, time, alpha):
+    return w, w
+
+
+def _linear(pen, w, time, alpha):
+    # A move that is spread evenly over the time leaves what w would be on average.
+    return pen.drift(w, 0.0, time, alpha), pen.drift(0.0, w, time, alpha)
+
+
+def _other(pen, w, time, alpha):
+    end = pen.drift(w, 0.0, time, alpha)
+    return end, (w + 4.0 * pen.drift(w, 0.0, 0.5 * time, alpha) + end) / 6.0
+
+
+def response(loss: Any, p: float, y: float, k: int, norm: float, reach: float, share: float, explicit: bool) -> float:
+    """The gradient that a row moves weights by, `share` times that at the score the move leads to, p - reach u."""
+    return (_bounded if loss.joint else _proximal)(loss, p, y, k, norm, reach, share, explicit)
+
+
+def _bounded(loss, p, y, k, norm, reach, share, explicit):
+    return share * gradient_of(loss, p, y, k, norm) / max(1.0, reach * share * loss.max_curvature)
+
+
+def _proximal(loss, p, y, k, norm, reach, share, explicit):
+    # u = share l'(p - reach u): the right side falls in u, so the solution lies between 0 and the gradient at p. At a
+    # kink halving ends where p - reach u is the kink.
+    g = share * loss.gradient(p, y)
+    u = g / (1.0 + reach * share * max(loss.curvature(p, y), 0.0))
+    if explicit or g == 0.0:
+        return g
+    low, high, before = min(0.0, g), max(0.0, g), abs(g)
+    for _ in range(100):
+        excess = u - share * loss.gradient(p - reach * u, y)
+        if abs(excess) <= 1e-12 * abs(g):
+            break
+        low, high = (low, u) if excess > 0.0 else (u, high)
+        if high - low <= 1e-12 * abs(g):
+            break
+        last = u
+        u -= excess / (1.0 + reach * share * max(loss.curvature(p - reach * u, y), 0.0))
+        if not low < u < high or abs(u - last) > 0.5 * before:
+            u = 0.5 * (low + high)
+        before = abs(u - last)
+    return u
+
+
+def adapt(loss: Any, outputs: Any, k: int, p: float, later: float, y: float, share: float, rho: float) -> None:
+    """Let the curvature of output k learn from a score and what it became."""
+    _adapter(type(loss))(loss, outputs, k, p, later, y, share, rho)
+
+
+def _adapter(loss: Any) -> Any:
+    if loss.joint or loss.quadratic:
+        return _known
+    if loss.link == "identity":
+        return _chord
+    return _known if math.isfinite(loss.max_curvature) else _mean_curvature
+
+
+def _known(loss, outputs, k, p, later, y, share, rho):
+    return None
+
+
+def _chord(loss, outputs, k, p, later, y, share, rho):
+    # Of c r^2/2 the squared gradient is 2 c times the value; of other losses this is the curvature at the scale of the
+    # errors, which a kink does not have and a linear part does not show.
+    g = loss.gradient(p, y)
+    outputs[LOSS, k] += rho * share * (loss.value(p, y) - outputs[LOSS, k])
+    outputs[SLOPE, k] += rho * share * (g * g - outputs[SLOPE, k])
+    if outputs[LOSS, k] > 0.0 and outputs[SLOPE, k] > 0.0:
+        outputs[BEND, k] = min(loss.max_curvature, 0.5 * outputs[SLOPE, k] / outputs[LOSS, k])
+
+
+def _mean_curvature(loss, outputs, k, p, later, y, share, rho):
+    outputs[SLOPE, k] += rho * share * (loss.curvature(later, y) - outputs[SLOPE, k])
+    outputs[BEND, k] = max(outputs[SLOPE, k], 1e-100)
+
+
+@overload(rest, strict=False)
+def _(pen: Any, w: Any, time: Any, alpha: Any) -> Any:
+    return _resting(pen.cls)
+
+
+@overload(response, strict=False)
+def _(loss: Any, p: Any, y: Any, k: Any, norm: Any, reach: Any, share: Any, explicit: Any) -> Any:
+    return _bounded if loss.cls.joint else _proximal
+
+
+@overload(adapt, strict=False)
+def _(loss: Any, outputs: Any, k: Any, p: Any, later: Any, y: Any, share: Any, rho: Any) -> Any:
+    return _adapter(loss.cls)

@@ -1,0 +1,180 @@
+"""SVRG with a search over a subspace: first-order steps for wide and sparse problems, without a rate to choose."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import itertools
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..base import BlockOptimizer
+from ..core.course import Course
+from ..core.descent import constants
+from ..core.sweeps import Rows
+from .implicit import ImplicitSGD
+
+__all__ = ["SVRG"]
+
+#: Searches along the gradient after each walk.
+GRADIENTS = 2
+
+
+class SVRG(BlockOptimizer):
+    """Steps on single rows, corrected by the gradient of all rows, and a search over the directions they found.
+
+    A pass takes the gradient of all rows at the present weights, visits about as many rows as there are with steps
+    whose gradients are corrected by those at the present weights, and minimises the objective exactly over the span of
+    two points of that walk and the last five passes. It never raises the objective.
+    """
+
+    def refusal(self, problem: Any, n_features: int, n_outputs: int) -> str:
+        if not problem.loss.smooth:
+            return (
+                f"loss={problem.loss!r} has kinks, where corrected gradients are none. Use a smooth loss, such as "
+                "'huber', or optimizer='implicit'."
+            )
+        return ""
+
+    def start(self, problem: Any, coef: np.ndarray, intercept: np.ndarray) -> Memory:
+        return Memory(np.asarray(coef, dtype=np.float64), np.asarray(intercept, dtype=np.float64))
+
+    def weights(self, problem: Any, memory: Memory, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+        if memory.stream is not None:
+            return ImplicitSGD().weights(problem, memory.stream, dtype)
+        largest = np.finfo(dtype).max
+        coef = np.clip(memory.coef, -largest, largest).astype(dtype)
+        # The intercept that suits the rounded coef.
+        return coef, memory.intercept + ((memory.coef - coef) * memory.mean).sum(axis=1)
+
+    def learn(self, problem: Any, memory: Memory, block: Any) -> None:
+        stream = ImplicitSGD()
+        old = memory.stream or stream.start(problem, *self.weights(problem, memory, np.float64))
+        memory.stream = copy.copy(old)
+        stream.learn(problem, memory.stream, block)
+        memory.gap = memory.stream.gap
+
+    def improve(
+        self, problem: Any, memory: Memory, block: Any, order: Callable[[], np.ndarray], enough: Callable[[], bool]
+    ) -> None:
+        if memory.stream is not None:
+            weights = self.weights(problem, memory, np.float64)
+            memory.taken, memory.stream = memory.steps, None
+            memory.coef, memory.intercept = weights
+        course, weights = _courses.get(block, (None, None))
+        if course is None or weights is not memory.coef:
+            course = self._begin(problem, memory, block)
+        before = course.point.objective
+        self._pass(problem, memory, course, order())
+        memory.coef, memory.intercept, memory.mean = course.weights()
+        memory.past = course.past()
+        _courses[block] = course, memory.coef
+        self._conclude(memory, course, before)
+
+    @staticmethod
+    def _begin(problem: Any, memory: Memory, block: Any) -> Course:
+        """The course from the weights of the memory or, without any, from constants."""
+        intercept = memory.intercept
+        if problem.fit_intercept and memory.blank:
+            rows = Rows(None, block.y, block.weight)
+            rows = rows if block.present is None else rows.take(block.present)
+            intercept = constants(problem.loss, rows.y, rows.weight, len(intercept))
+        course = Course(problem, memory.coef, intercept, block, memory.past)
+        if not np.isclose(course.point.objective, memory.objective, rtol=1e-9, atol=0.0):
+            memory.falls = ()  # it is another problem
+        return course
+
+    @staticmethod
+    def _pass(problem: Any, memory: Memory, course: Course, order: np.ndarray) -> None:
+        """A walk, and searches along what it found and along gradients; steps for the next."""
+        step, often = course.scale(memory.lift)
+        step *= memory.rate
+        lower = course.follow(course.walk(step, often, course.visits(order, often)))
+        memory.taken += len(order)
+        for _ in range(GRADIENTS):
+            course.descend(step)
+        if lower:
+            memory.rate, memory.lift = min(1.0, 1.5 * memory.rate), 0.25 * memory.lift
+        else:
+            far = problem.loss.quadratic or memory.lift == 1.0
+            memory.rate, memory.lift = (0.5 if far else 1.0) * memory.rate, min(1.0, 4.0 * memory.lift + 0.01)
+
+    @staticmethod
+    def _conclude(memory: Memory, course: Course, before: float) -> None:
+        """Estimate how far the objective is from its minimum."""
+        memory.objective = course.point.objective
+        falls = (*memory.falls, before - memory.objective)[-3:]
+        ratios = [now / then if then > 0 else 1.0 for then, now in itertools.pairwise(falls)]
+        ratio = min(max(ratios, default=0.5), 0.97)
+        rounding = 1e-15 * abs(memory.objective)
+        doubt = max(course.decrement(), falls[-1] * ratio / (1.0 - ratio), rounding)
+        memory.excess = max(doubt, memory.doubt if len(falls) > 1 else falls[-1])
+        memory.stuck = len(falls) > 1 and max(falls[-2:]) <= rounding
+        memory.falls, memory.doubt = falls, doubt
+
+
+#: What the passes of a fit share, for as long as its rows are there; and for which weights.
+_courses: weakref.WeakKeyDictionary[Any, tuple[Course, np.ndarray]] = weakref.WeakKeyDictionary()
+
+
+@dataclasses.dataclass
+class Memory:
+    """What `SVRG` knows; arrays are replaced, never written to.
+
+    Attributes
+    ----------
+    coef, intercept : ndarray of shape (K, d) and (K,)
+    past : tuple
+        Steps of earlier passes, see `Course.past`.
+    rate : float
+        A factor of the steps, below 1 where they went too far.
+    mean : ndarray of shape (d,)
+        The means of the features that were subtracted.
+    stream : Memory of `ImplicitSGD` or None
+        What was learned from a stream since; it then has the weights.
+    taken : int
+        The steps taken, those of the stream left out.
+    objective, excess : float
+        And by how much it is estimated to be above its minimum.
+    fall, doubt : float
+        What the last pass lowered the objective by, and what it alone says of the excess.
+    gap : float
+        The excess relative to what `tol` is relative to.
+    stuck : bool
+        Whether no step lowers the objective any more.
+    """
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    past: tuple[Any, tuple[np.ndarray, ...]] = (None, ())
+    rate: float = 1.0
+    lift: float = 1.0
+    mean: Any = 0.0
+    stream: Any = None
+    taken: int = 0
+    objective: float = np.nan
+    excess: float = np.nan
+    falls: tuple[float, ...] = ()
+    doubt: float = np.nan
+    gap: float = np.nan
+    stuck: bool = False
+
+    @property
+    def steps(self) -> int:
+        """The steps so far."""
+        return self.taken + (0 if self.stream is None else self.stream.steps)
+
+    @property
+    def finite(self) -> bool:
+        """Whether all that was learned is finite."""
+        if self.stream is not None:
+            return self.stream.finite
+        return bool(np.isfinite(self.coef).all() and np.isfinite(self.intercept).all())
+
+    @property
+    def blank(self) -> bool:
+        """Whether the weights are zero."""
+        return not (self.coef.any() or self.intercept.any())
