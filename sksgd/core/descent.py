@@ -22,8 +22,8 @@ class Margins:
     weight : ndarray of shape (n,) or None
     n_outputs : int
         K.
-    width : float, default=0
-        What kinks of the loss are smoothed by, see `sksgd.kernels.derivatives.cost_of`; 0: not at all.
+    smoothing : ndarray of shape (K,) or None
+        The widths by which kinks of the loss are smoothed, see `sksgd.kernels.derivatives`. None: not at all.
 
     Attributes
     ----------
@@ -31,15 +31,23 @@ class Margins:
         Sets of unknowns that do not depend on each other: 1 where the loss is joint, else K.
     """
 
-    def __init__(self, loss: Loss, y: np.ndarray, weight: np.ndarray | None, n_outputs: int, width: float = 0.0):
-        self.loss, self.y, self.width = loss, np.ascontiguousarray(y), width
+    def __init__(
+        self, loss: Loss, y: np.ndarray, weight: np.ndarray | None, n_outputs: int, smoothing: np.ndarray | None = None
+    ):
+        self.loss, self.y = loss, np.ascontiguousarray(y)
+        self.smoothing = np.zeros(n_outputs) if smoothing is None else smoothing
         self.weight: Any = 1.0 if weight is None else np.ascontiguousarray(weight)
         self.n_systems = 1 if loss.joint else n_outputs
 
     def take(self, part: slice) -> Margins:
         """Those of some of the rows."""
         weight = self.weight[part] if isinstance(self.weight, np.ndarray) else None
-        return Margins(self.loss, self.y[part], weight, self.n_systems, self.width)
+        return Margins(self.loss, self.y[part], weight, len(self.smoothing), self.smoothing)
+
+    def smoothed(self, smoothing: np.ndarray | None) -> Margins:
+        """The same rows with another smoothing."""
+        weight = self.weight if isinstance(self.weight, np.ndarray) else None
+        return Margins(self.loss, self.y, weight, len(self.smoothing), smoothing)
 
     @property
     def mass(self) -> float:
@@ -55,7 +63,7 @@ class Margins:
         from ..kernels.derivatives import derivatives
 
         totals, identity = np.empty(self.n_systems), self.loss.link == "identity"
-        head = (self.loss, self._within(scores), self.y, self.weight, lift, identity, self.width)
+        head = (self.loss, self._within(scores), self.y, self.weight, lift, identity, self.smoothing)
         derivatives(*head, totals, slopes, bends)
         return totals
 
@@ -71,6 +79,41 @@ class Margins:
             # Some of 1/K in every share, so that no class that is thought impossible has curvature 0.
             bends += 0.1 * lift * (bends.mean(axis=1, keepdims=True) - bends)
         return totals, slopes, bends
+
+    def slack(self, scores: np.ndarray, totals: np.ndarray, slopes: np.ndarray, bends: np.ndarray) -> np.ndarray:
+        """What smoothing changes about the losses of each system, as (3, S).
+
+        First, by how much it lowers their sum here. Second, by how much at most it would lower their minimum if that
+        were here: with q the proximal point of a score p and a = (p - q)/width the slope of the envelope, any other
+        score costs at least loss(q) + a (score - q); these bounds add up to the smooth minimum plus the sum of
+        width a^2/2. Third, the sum of width^2 bend a^2: its root times that of twice what the smooth objective is above
+        its minimum is by how much that sum may differ from the one there.
+        """
+        lowered = self.smoothed(None).total(scores) - totals
+        weight = self.weight[:, None] if isinstance(self.weight, np.ndarray) else 1.0
+        squares = self.smoothing * slopes * slopes / weight
+        inner = squares * bends / weight
+        return np.array([lowered, lowered - 0.5 * squares.sum(axis=0), self.smoothing * inner.sum(axis=0)])
+
+    def natural_smoothing(self, scores: np.ndarray) -> np.ndarray:
+        """Widths that make envelopes of the sums of the losses about as low as half of them."""
+        exact = self.smoothed(None)
+        totals, slopes, _ = exact.derivatives(scores, 0.0)
+        weight = self.weight[:, None] if isinstance(self.weight, np.ndarray) else 1.0
+        squares = (slopes * slopes / weight).sum(axis=0)
+        return np.clip(totals, 1e-100, None) / np.clip(squares, 1e-100, None)
+
+
+class Kinked(Margins):
+    """Losses with kinks as they are, and the curvatures of their envelopes: no smoothing biases what they add up to."""
+
+    def derivatives(self, scores: np.ndarray, lift: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        exact = self.smoothed(None)
+        totals, slopes, _ = exact.derivatives(scores, 0.0)
+        return totals, slopes, super().derivatives(scores, lift)[2]
+
+    def total(self, scores: np.ndarray) -> np.ndarray:
+        return self.smoothed(None).total(scores)
 
 
 def search(
@@ -176,7 +219,10 @@ def constants(loss: Loss, y: np.ndarray, weight: np.ndarray | None, n_outputs: i
     # Where scores are logarithms, they must not run away from rows of one class.
     prior = 0.0 if loss.link == "identity" else 1e-4 * margins.mass
     past = Past(0.0, np.zeros((margins.n_systems, n_outputs // margins.n_systems)), prior, 0.0)
-    ones, rounds = np.ones((len(margins.y), 1)), 2 if loss.quadratic else 50
-    return descend(margins, ones, np.zeros((n_outputs, 1)), past, Ridge(np.zeros(1)), rounds=rounds, enough=1e-9)[0][
-        :, 0
-    ]
+    ones, u, free = np.ones((len(margins.y), 1)), np.zeros((n_outputs, 1)), Ridge(np.zeros(1))
+    if loss.smooth:
+        return descend(margins, ones, u, past, free, rounds=2 if loss.quadratic else 50, enough=1e-9)[0][:, 0]
+    for narrower in 0.2 ** np.arange(8.0):
+        rounded = margins.smoothed(narrower * margins.natural_smoothing(ones @ u.T))
+        u = descend(rounded, ones, u, past, free, rounds=8, enough=1e-9)[0]
+    return u[:, 0]

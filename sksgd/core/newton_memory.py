@@ -46,6 +46,10 @@ class Memory:
         At `u`: twice what the objective would fall by to the minimum of the last quadratic model.
     doubt : float
         The factor by which that is thought to be too small.
+    smoothing : ndarray of shape (K,) or None
+        The widths by which kinks of the loss are smoothed; None before the first step.
+    slack : ndarray of shape (S,), left : ndarray of shape (S,)
+        With kinks, and times the mass: what smoothing adds to the excess at most, and what the decrement does.
     gap : float
         The excess relative to what `tol` is relative to.
     stuck : bool
@@ -72,6 +76,9 @@ class Memory:
     objective: float = np.nan
     decrement: float = np.nan
     doubt: float = 1.0
+    smoothing: Any = None
+    slack: Any = 0.0
+    left: Any = 0.0
     gap: float = np.nan
     stuck: bool = False
 
@@ -91,7 +98,7 @@ class Memory:
     @property
     def excess(self) -> float:
         """By how much the objective is estimated to be above its minimum."""
-        return 0.5 * self.doubt * self.decrement
+        return 0.5 * self.doubt * self.decrement + float(np.sum(self.slack)) / self.mass
 
     @property
     def blank(self) -> bool:

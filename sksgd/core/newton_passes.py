@@ -20,6 +20,8 @@ MANY = 1000
 SECANT, MOST_SECANTS = 10, 8
 #: A fit begins with a part of the rows, so many for each unknown and at least the least, unless they are most of all.
 PER_UNKNOWN, LEAST, SHARE = 30, 4096, 16
+#: The first smoothing of kinks, relative to the size of losses; what it is multiplied by, once it is what is left.
+ROUND, NARROWER = 0.1, 0.3
 
 
 def improve(
@@ -37,8 +39,9 @@ def improve(
         _begin(problem, memory, sweep, rows, present[order()])
     else:
         _newton_step(problem, memory, sweep)
-    # More steps, with matrices that learn from each, as long as they gain: cheap where there are many unknowns.
-    for _ in range(min(MOST_SECANTS, 1 + memory.slope.shape[1] // SECANT)):
+    # More steps, with matrices that learn from each, as long as they gain: cheap where there are many unknowns. At
+    # kinks there is nothing to learn.
+    for _ in range(problem.loss.smooth * min(MOST_SECANTS, 1 + memory.slope.shape[1] // SECANT)):
         before = memory.decrement
         if enough():
             break
@@ -53,9 +56,15 @@ def _begin(problem: Any, memory: Memory, sweep: Sweep, rows: Rows, order: np.nda
     some = some if 2 * some <= n else n
     stream(problem, memory, rows, order[:some], growth=1.0)
     settle(problem, memory)
-    constant = sweep.margins.total(np.tile(sweep.coordinates.outwards(start, np.float64)[1], (n, 1))).sum()
-    if some < n or not _assess(problem, memory, sweep).sum() <= constant:
-        part = None if some == n else Sweep(problem.loss, memory.coordinates, rows, order[:some], len(start))
+    if start[:, : memory.coef.shape[1]].any():  # for the bounds
+        constant = sweep.measure(start, grams=False)[0].sum()
+    else:
+        constant = sweep.margins.total(np.tile(sweep.coordinates.outwards(start, np.float64)[1], (n, 1))).sum()
+    smooth = problem.loss.smooth
+    if some < n or not smooth or not _assess(problem, memory, sweep).sum() <= constant:
+        part = (
+            None if some == n or not smooth else Sweep(problem.loss, memory.coordinates, rows, order[:some], len(start))
+        )
         _newton_step(problem, memory, sweep, (start, constant), part)
 
 
@@ -64,26 +73,48 @@ def _newton_step(problem: Any, memory: Memory, sweep: Sweep, rival: Any = None, 
 
     The matrices are those of a `part` of the rows, if given.
     """
+    if not problem.loss.smooth and memory.smoothing is None and rival is None:
+        memory.lift = 1.0  # constants are no place for curvatures of kinks
     lift, stale = memory.lift, memory.decrement
     memory.mass, memory.n_rows, memory.prior = sweep.margins.mass, sweep.n, 0.0
-    memory.enter(memory.penalty(problem))
-    memory.totals, memory.slope, memory.grams = sweep.measure(memory.u, lift, grams=part is None)
-    if rival is not None and not memory.totals.sum() <= rival[1]:
-        memory.u, part = rival[0], None
-        memory.enter(memory.penalty(problem))
-        memory.totals, memory.slope, memory.grams = sweep.measure(memory.u, lift)
+    _measure(problem, memory, sweep, lift, grams=part is None)
+    if rival is not None and not (memory.totals + sweep.surplus[0]).sum() <= rival[1]:
+        memory.u, memory.smoothing, part = rival[0], None, None
+        _measure(problem, memory, sweep, lift)
     if part is not None:
         memory.grams = part.measure(memory.u, lift)[2] * (sweep.margins.mass / part.margins.mass)
     if not memory.finite:
         memory.objective = np.nan
         return
     t, fall, surplus = _move(problem, memory, sweep)
-    if lift == 0 and np.isfinite(stale):
+    if lift == 0 and np.isfinite(stale) and problem.loss.smooth:
         # How much too small the last decrement was, since its matrices were those of other weights.
-        surplus = max(surplus, min(fall.sum() / memory.mass / max(stale, 1e-300), 100.0))
+        surplus = max(surplus, min(float(fall.sum()) / memory.mass / max(stale, 1e-300), 100.0))
     memory.doubt = surplus
-    memory.stuck = bool((t == 0).all() and lift == 1.0) or fall.sum() <= 1e-14 * memory.mass * abs(memory.objective)
+    least = max(1e-14 * memory.mass * abs(memory.objective), 1e-250)
+    memory.stuck = bool((t == 0).all() and lift == 1.0) or fall.sum() <= least
+    memory.stuck &= bool(np.sum(memory.slack) <= least)
     memory.lift = 1.0 if (t < 0.1).any() else (0.1 * lift if lift > 0.01 else 0.0)
+
+
+def _measure(problem: Any, memory: Memory, sweep: Sweep, lift: float, grams: bool = True) -> None:
+    """The quadratic model of all losses at the present weights, or at the nearest ones within the bounds."""
+    memory.enter(memory.penalty(problem))
+    if not problem.loss.smooth:
+        _smooth(memory, sweep)
+    memory.totals, memory.slope, memory.grams = sweep.measure(memory.u, lift, grams)
+
+
+def _smooth(memory: Memory, sweep: Sweep) -> None:
+    """Choose how far to smooth kinks: less and less, as soon as it is all that is left to gain."""
+    if memory.smoothing is None:
+        sweep.measure(memory.u, grams=False)
+        memory.smoothing = ROUND * sweep.margins.natural_smoothing(sweep.scores)
+    else:
+        done = memory.left <= memory.slack
+        memory.smoothing = np.where(done, NARROWER, 1.0) * memory.smoothing
+        memory.left = np.where(done, 0.0, memory.left)
+    sweep.margins = sweep.margins.smoothed(memory.smoothing)
 
 
 def _move(problem: Any, memory: Memory, sweep: Sweep) -> tuple[np.ndarray, np.ndarray, float]:
@@ -92,7 +123,7 @@ def _move(problem: Any, memory: Memory, sweep: Sweep) -> tuple[np.ndarray, np.nd
     The surplus is the factor, at least 1, by which the objective fell further than the quadratic model promised:
     by about as much the matrices are too large at the new weights, and decrements with them too small.
     """
-    terms, slope = memory.penalty(problem), memory.slope
+    terms, slope, left = memory.penalty(problem), memory.slope, memory.left
     w = memory.u.reshape(slope.shape)
     s, fall, gain = terms.minimise(memory.grams, slope, w)
     if problem.loss.joint:  # which does not see what moves the scores of all classes alike
@@ -105,7 +136,7 @@ def _move(problem: Any, memory: Memory, sweep: Sweep) -> tuple[np.ndarray, np.nd
         memory.u = memory.u + s.reshape(memory.u.shape)
         memory.slope = slope + s @ memory.grams[0]
         memory.totals = before - gain - terms.value(memory.u.reshape(slope.shape))
-        _weigh(problem, memory)
+        _weigh(problem, memory, sweep)
         return np.ones(len(s)), fall, 1.0
     scores, start, t = sweep.scores.copy(), memory.u, np.ones(len(s))
     memory.u = start + s.reshape(start.shape)
@@ -115,11 +146,29 @@ def _move(problem: Any, memory: Memory, sweep: Sweep) -> tuple[np.ndarray, np.nd
         if (t != 1).any():
             memory.u = start + (t[:, None] * s).reshape(start.shape)
             memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
-        memory.grams = secant(memory.grams, t[:, None] * s, memory.slope - slope)
-    _weigh(problem, memory)
+        if problem.loss.smooth:
+            memory.grams = secant(memory.grams, t[:, None] * s, memory.slope - slope)
+    _weigh(problem, memory, sweep)
+    if not problem.loss.smooth:
+        gained = before - memory.totals - terms.value(memory.u.reshape(slope.shape))
+        _doubt(memory, sweep, gained, t * fall - t * t * (fall - gain), t == 0, left)
+        return t, fall, 1.0
     gained, promised = before.sum() - memory.objective * memory.mass, gain.sum()
     rounding = 1e-12 * abs(memory.objective) * memory.mass
     return t, fall, float(np.clip(gained / promised, 1.0, 100.0)) if promised > rounding else 1.0
+
+
+def _doubt(memory: Memory, sweep: Sweep, gained: Any, promised: Any, stays: Any, left: Any) -> None:
+    """With kinks, what the model said wrongly of a step may be wrong once more.
+
+    Raised curvatures say too little: then at least all is left that was `left` before, less what was gained. Where even
+    a safe step found nothing to gain, nothing is thought to be left but what the smoothing costs.
+    """
+    memory.left = np.maximum(memory.left, np.abs(gained - promised))
+    if memory.lift == 1.0:
+        memory.left = np.where(stays, 0.0, memory.left)
+    above = memory.left if memory.lift <= 0.01 else np.where(stays, memory.left, np.maximum(memory.left, left - gained))
+    memory.decrement = 2.0 * float((above + np.sqrt(2.0 * above * sweep.surplus[2])).sum()) / memory.mass
 
 
 def _lengths(sweep: Sweep, scores: np.ndarray, terms: Ridge | Proximal, w: Any, s: Any, expected: Any) -> np.ndarray:
@@ -136,13 +185,15 @@ def _lengths(sweep: Sweep, scores: np.ndarray, terms: Ridge | Proximal, w: Any, 
 def _assess(problem: Any, memory: Memory, sweep: Sweep) -> np.ndarray:
     """Measure the losses and their gradient on all rows."""
     memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
-    _weigh(problem, memory)
+    _weigh(problem, memory, sweep)
     return memory.totals
 
 
-def _weigh(problem: Any, memory: Memory) -> None:
+def _weigh(problem: Any, memory: Memory, sweep: Sweep) -> None:
     """The objective, and the Newton decrement with the last matrices."""
     terms, w = memory.penalty(problem), memory.u.reshape(memory.slope.shape)
-    gain = terms.minimise(memory.grams, memory.slope, w).gain
-    memory.decrement = max(2.0 * float(gain.sum()) / memory.mass, 0.0)
-    memory.objective = float(memory.totals.sum() + terms.value(w).sum()) / memory.mass
+    memory.left = terms.minimise(memory.grams, memory.slope, w).gain
+    memory.slack = np.maximum(sweep.surplus[1], 0.0)
+    memory.decrement = 2.0 * float(memory.left.sum()) / memory.mass
+    losses = memory.totals + sweep.surplus[0]
+    memory.objective = float((losses + terms.value(w)).sum()) / memory.mass

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .descent import Margins, Past, descend
+from .descent import Kinked, Margins, Past, descend
 from .newton_memory import Memory
 from .quadratic import gram_of
 from .sweeps import Rows
@@ -15,6 +15,8 @@ from .sweeps import Rows
 ROUNDS = 8
 #: The prior of a stream in rows of the first block; how far it raises the shares of improbable classes.
 PRIOR, SHARE = 0.4, 0.1
+#: Kinks: how far they are smoothed in the first block, and the power of unknowns per row by which that falls later on.
+NARROWER, NARROWING = (1.0, 0.3, 0.1), 0.4
 
 
 def stream(
@@ -87,9 +89,24 @@ def _step(problem: Any, memory: Memory, rows: Rows) -> None:
         return
     terms = memory.penalty(problem)
     memory.enter(terms)
+    if not problem.loss.smooth:
+        margins = _kinked(memory, margins, Z)
     if first:
         memory.prior = PRIOR * float(margins.derivatives(Z @ memory.u.T, 1.0)[2].mean())
     past = Past(memory.grams, memory.slope, memory.prior, memory.origin)
-    lift = SHARE if problem.loss.joint and not first else 1.0
-    head = (margins, Z, memory.u, past, terms)
-    memory.u, memory.grams, memory.slope = descend(*head, lift=lift, rounds=ROUNDS if first else 1)
+    if first and not problem.loss.smooth:
+        for narrower in NARROWER:
+            rounded = margins.smoothed(narrower * margins.natural_smoothing(Z @ memory.u.T))
+            memory.u, _, _ = descend(rounded, Z, memory.u, past, terms, rounds=ROUNDS)
+        margins = _kinked(memory, margins, Z)
+    rounds = ROUNDS if first and problem.loss.smooth else 1
+    lift = SHARE if (problem.loss.joint or not problem.loss.smooth) and not first else 1.0
+    memory.u, memory.grams, memory.slope = descend(margins, Z, memory.u, past, terms, lift=lift, rounds=rounds)
+
+
+def _kinked(memory: Memory, margins: Margins, Z: np.ndarray) -> Kinked:
+    """The losses of a block with curvatures from about the present weights, nearer and nearer ones."""
+    narrower = (memory.slope.shape[1] / memory.n_rows) ** NARROWING
+    smoothing = narrower * margins.natural_smoothing(Z @ memory.u.T)
+    weight = margins.weight if isinstance(margins.weight, np.ndarray) else None
+    return Kinked(margins.loss, margins.y, weight, len(smoothing), smoothing)

@@ -13,9 +13,9 @@ import numpy as np
 from .quadratic import JITTER, Coordinates, solve
 
 #: Sweeps of coordinate descent between exact steps: twice as many after each that kinks and bounds cut short.
-SWEEPS, MOST_SWEEPS = 3, 500
+SWEEPS, MOST_SWEEPS = 3, 100
 #: How often the two alternate at most, and halvings of an exact step.
-ROUNDS, HALVES = 60, 20
+ROUNDS, HALVES = 30, 20
 
 
 class Step(NamedTuple):
@@ -166,19 +166,17 @@ class _Model:
         cost = total_penalty(self.penalty, alpha, (now / scale)[None])
         with np.errstate(divide="ignore", invalid="ignore"):
             ways = (np.where(step > 0, high, low) - now) / step
-        # Where the model is flat a step has no end: no longer than to where the last of them meets its limit.
+        # Where the model is flat a step has no end: then try how far the last of them gets to its limit, and less.
         last = float(np.max(ways, where=np.isfinite(ways), initial=0.0)) or 1.0
-        whole = last >= 1.0
-        step = min(last, 1.0) * step
-        for halved in range(HALVES):
+        for tried in range(HALVES):
             aim = np.clip(now + step, low, high)
             move = aim - now
             change = slope @ move + 0.5 * move @ (inner @ move + self.extra * move)
             if change + mass * (total_penalty(self.penalty, alpha, (aim / scale)[None]) - cost) < 0:
                 u = u.copy()
                 u[at] = aim
-                return u, whole and halved == 0 and bool((aim == now + step).all())
-            step = 0.5 * step
+                return u, tried == 0 and bool((aim == now + step).all())
+            step = (0.5 if tried else min(last, 0.5)) * step
         return u, False
 
 

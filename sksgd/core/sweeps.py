@@ -50,13 +50,15 @@ class Sweep:
         The losses of the rows present.
     scores : ndarray of shape (n, K)
         Where `measure` looked last.
+    surplus : ndarray of shape (3, S)
+        What smoothing changes about the losses there, see `sksgd.core.descent.Margins.slack`.
     """
 
     def __init__(self, loss: Loss, coordinates: Coordinates, rows: Rows, present: np.ndarray | None, n_outputs: int):
         self.coordinates, self.X, self.present, self.K = coordinates, rows.X, present, n_outputs
         used = rows if present is None else Rows(None, rows.y, rows.weight).take(present)
         self.margins, self.n = Margins(loss, used.y, used.weight, n_outputs), len(used)
-        self.scores = np.empty((self.n, n_outputs))
+        self.scores, self.surplus = np.empty((self.n, n_outputs)), np.zeros((3, self.margins.n_systems))
         self.size = max(256, PIECE // (coordinates.width * (n_outputs if loss.joint else 1)))
         self._piece = np.empty((min(self.size, self.n), coordinates.width))
 
@@ -72,11 +74,16 @@ class Sweep:
         gram = gram_of(self.margins.loss)
         totals, slope = np.zeros(self.margins.n_systems), np.zeros(u.shape)
         matrices: Any = 0.0
+        surplus = np.zeros_like(self.surplus)
         for part, Z in self.pieces():
             np.matmul(Z, u.T, out=self.scores[part])
-            values, slopes, bends = self.margins.take(part).derivatives(self.scores[part], lift)
+            margins = self.margins.take(part)
+            values, slopes, bends = margins.derivatives(self.scores[part], lift)
             totals += values
+            if not margins.loss.smooth:
+                surplus += margins.slack(self.scores[part], values, slopes, bends)
             slope += slopes.T @ Z
             if grams:
                 matrices = matrices + gram(Z, bends)
+        self.surplus = surplus
         return totals, slope.reshape(len(totals), -1), matrices

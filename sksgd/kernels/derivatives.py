@@ -16,11 +16,12 @@ from .update import gradient_of, item, log_sum_exp, target_of, value_of
 
 
 @kernel
-def derivatives(loss, scores, y, weight, lift, identity, width, totals, slopes, bends):
+def derivatives(loss, scores, y, weight, lift, identity, smoothing, totals, slopes, bends):
     """Row weights times the gradients and curvatures of the loss at `scores` (n, K), into `slopes` and `bends`.
 
     `totals` gets the sums of the losses, one per output or, where the loss is joint, one in all; only these are
-    computed if `slopes` and `bends` are None. For `lift` and `identity` see `raised`; for `width`, `Smooth`.
+    computed if `slopes` and `bends` are None. For `lift` and `identity` see `raised`. A loss with kinks is replaced by
+    its envelope of the width `smoothing` (K,), min over q of loss(q) + (q - p)^2/(2 width), unless that is 0.
     """
     n, K = scores.shape
     p = scores.reshape(-1)
@@ -31,6 +32,7 @@ def derivatives(loss, scores, y, weight, lift, identity, width, totals, slopes, 
         for i in range(size):
             put(norms, i, log_sum_exp(loss, p, (first + i) * K, K))
         for k in range(K):
+            width = get(smoothing, k)
             for i in range(size):
                 row, norm = first + i, get(norms, i)
                 score, w = get(p, row * K + k), item(weight, row)
@@ -44,7 +46,7 @@ def derivatives(loss, scores, y, weight, lift, identity, width, totals, slopes, 
 
 
 def cost_of(loss: Any, p: float, target: float, k: int, norm: float, width: float) -> float:
-    """The loss of output k or, where it has kinks, its envelope: min over q of loss(q) + (q - p)^2/(2 width)."""
+    """The loss of output k, or its envelope."""
     return (_cost if loss.smooth else _envelope)(loss, p, target, k, norm, width)
 
 
@@ -82,9 +84,10 @@ def _share(loss, p, target, k, norm, lift, identity, width):
 def _kinked(loss, p, target, k, norm, lift, identity, width):
     if width == 0.0:
         return loss.gradient(p, target), 0.0
-    slope, e = (p - loss.prox(p, target, width)) / width, 1e-3 * width
-    rate = (loss.prox(p + e, target, width) - loss.prox(p - e, target, width)) / (2.0 * e)
-    return slope, raised(max(1.0 - rate, 0.0) / width, p, target, slope, lift, identity, 1.0 / width)
+    slope = (p - loss.prox(p, target, width)) / width
+    # Over a wide difference, since the envelope bends at its edges: a step is to see those that it will meet.
+    bend = 1.0 - (loss.prox(p + width, target, width) - loss.prox(p - width, target, width)) / (2.0 * width)
+    return slope, raised(max(bend, 0.0) / width, p, target, slope, lift, identity, 1.0 / width)
 
 
 @helper

@@ -30,6 +30,14 @@ class Newton(BlockOptimizer):
     Newton step on all rows, with a line search, and up to eight steps with the same matrix, updated by their secants
     (BFGS): they read the rows again, but cost only O(d) a row.
 
+    Any convex penalty that has a proximal step and any bounds are allowed: the minimum of a model is found by
+    coordinate descent and by exact steps of all weights that are neither at a kink nor at a bound. Zeros are exact.
+
+    Kinks of a loss are smoothed: it is replaced by its envelope, min over q of loss(q) + (q - p)^2/(2 width), and the
+    width is lowered as soon as it is what keeps the objective from its minimum. Reported is the true objective, and its
+    gap contains what smoothing costs. A stream takes true losses and gradients, and curvatures of ever narrower
+    envelopes.
+
     A row costs O(d^2), and a block O(d^3) beside; with several outputs so for each, but once for squared errors. For K
     classes K d takes the place of d.
     Memory is O(d^2), or O(K d^2) for several outputs unless the loss is joint or quadratic, beside the rows that wait
@@ -40,14 +48,17 @@ class Newton(BlockOptimizer):
     far, which makes a call of `partial_fit` on all rows state the problem that `fit` solves. Rows sorted by target
     mislead a stream.
 
-    Losses must be smooth, penalties quadratic, bounds absent, d (K d for K classes) at most 4000. `learning_rate`,
-    `batch_size`, `sampling` and `average` have no meaning here and are refused.
+    d (K d for K classes) may be at most 4000. `learning_rate`, `batch_size`, `sampling` and `average` have no meaning
+    here and are refused.
 
     References
     ----------
     Ollivier (2018), Online natural gradient as a Kalman filter, Electron. J. Statist. 12.
     Bercu, Godichon, Portier (2020), An efficient stochastic Newton algorithm for parameter estimation in logistic
     regressions, SIAM J. Control Optim. 58.
+    Lee, Sun, Saunders (2014), Proximal Newton-type methods for minimizing composite functions, SIAM J. Optim. 24.
+    Madsen, Nielsen (1993), A finite smoothing algorithm for linear l1 estimation, SIAM J. Optim. 3.
+    Chen, Liu, Zhang (2019), Quantile regression under memory constraint, Ann. Statist. 47.
 
     Examples
     --------
@@ -61,11 +72,8 @@ class Newton(BlockOptimizer):
 
     def refusal(self, problem: Any, n_features: int, n_outputs: int) -> str:
         unknowns = (n_features + problem.fit_intercept) * (n_outputs if problem.loss.joint else 1)
-        if not problem.loss.smooth:
-            return (
-                f"loss={problem.loss!r} has kinks, where there is no curvature. Use a smooth loss, such as 'huber', or "
-                "optimizer='adagrad'."
-            )
+        if problem.loss.joint and not problem.loss.smooth:
+            return f"loss={problem.loss!r} has kinks and is joint. Use a smooth loss or optimizer='adagrad'."
         if n_outputs * unknowns**2 > LARGEST**2 and not (problem.loss.quadratic or problem.loss.joint):
             return (
                 f"n_features={n_features} and {n_outputs} outputs make matrices of {n_outputs * unknowns**2} numbers, "

@@ -77,6 +77,12 @@ def _check_scalar_loss(loss: Loss, candidates: list[float]) -> None:
         if has_curvature:
             close(loss.curvature(p, y), bend, f"curvature {at} is not the derivative of gradient", 1e-6)
         require(bend <= loss.max_curvature * (1 + 1e-6) + 1e-6, f"the curvature {at}, {bend}, is above max_curvature")
+        for step in () if loss.smooth else (0.1, 2.0):
+            costs = [
+                loss.value(q, y) + (q - p) ** 2 / (2 * step)
+                for q in (loss.prox(p, y, step), Loss.prox(loss, p, y, step))
+            ]
+            require(costs[0] <= costs[1] + 1e-9 * (1 + abs(costs[1])), f"prox {at}, step={step} is not the minimum")
     for y in candidates:
         for p in (-1000.0, 1000.0):
             for hook in (loss.value, loss.gradient):
