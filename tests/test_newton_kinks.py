@@ -258,6 +258,7 @@ def test_hard_data(loss, penalty):
         model = regressor(loss, penalty=penalty, alpha=1e-4)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
+            warnings.filterwarnings("ignore", ".*sorted by target")
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(rows, target)
             flat = clone(model).fit(np.zeros((len(rows), 1)), target)
