@@ -3,7 +3,7 @@
     python examples/benchmarks/rates.py [--data DIR] [--only NAME] [--optimizers sgd momentum ...] [--batches 1 32 ...]
 
 Every set is fitted with `max_iter` 100 and the usual `tol`, by every optimizer in every size of batch: with
-``learning_rate="auto"``, and with the fixed rates that were the default before it, 0.003 for SGD and 0.001 for momentum,
+``learning_rate="auto"``, and with fixed rates, the default before it: 0.003 for SGD and 0.001 for the others,
 divided by 10 at stalls. The gap is that of the objective to its minimum, relative. A fit counts as diverged if it says
 so, or if its objective ends above that of weights of 0. Sets and optima are those of `untuned.py`.
 """
@@ -65,9 +65,7 @@ def main():
                     gap, passes, took = fit(case, optimizer, size, schedule, arguments.alpha)
                     results.setdefault((variant, optimizer, size, rate), []).append(gap)
                     print(f"{case.name};{optimizer};{size};{rate};{gap:.2e};{passes};{took:.2f}", flush=True)
-    print(
-        "\n| rows | optimizer | batch | rate | sets | diverged | within 1% | within 10% | median gap |", file=sys.stdout
-    )
+    print("\n| rows | optimizer | batch | rate | sets | diverged | within 1% | within 10% | median gap |")
     print("|---|---|---|---|---|---|---|---|---|")
     for key, gaps in results.items():
         counts = (len(gaps), np.isinf(gaps).sum(), np.sum(np.less(gaps, 0.01)), np.sum(np.less(gaps, 0.1)))
