@@ -317,6 +317,6 @@ def test_warm_starts_keep_the_rate_and_a_new_optimizer_begins_anew():
 def test_blocks_without_rows_or_norms_tell_nothing():
     params = {"optimizer": "sgd", "fit_intercept": False}
     model = LinearRegressor(**params).partial_fit(X, Y, sample_weight=np.zeros(60))
-    assert model.learning_rate_ == 0.0
+    assert model.learning_rate_ == 1.0
     model.partial_fit(0 * X, Y).partial_fit(X, Y)
     assert model.learning_rate_ == LinearRegressor(**params).partial_fit(X, Y).learning_rate_ > 0

@@ -85,7 +85,7 @@ class Auto(Schedule):
         # A small block tells little of how far targets spread, and where gradients are bounded nothing depends on it.
         if len(block) and not (curvature and math.isfinite(problem.loss.max_gradient)):
             curvature = max(curvature, _curvature(problem.loss, block))
-        rate = 1.0 / (curvature * stretch) if curvature * stretch > 0 else 0.0
+        rate = 1.0 / (curvature * stretch) if curvature * stretch > 0 else 1.0  # nothing but zeros: any will do
         per_pass = len(block) / (problem.batch_size or max(len(block), 1))
         factor = 10.0 if per_pass >= 2 * _gain(optimizer) else 2.0
         return _Measured(self.schedule or Adaptive(1.0, factor, 1e-3), rate, curvature, stretch, stated)
