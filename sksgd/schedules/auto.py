@@ -79,8 +79,7 @@ class Auto(Schedule):
         optimizer, stated = problem.optimizer, (problem.loss, problem.batch_size, problem.fit_intercept)
         if optimizer.usual_rate is not None:
             return _Measured(self.schedule or Adaptive(1.0, 10.0, 1e-2), optimizer.usual_rate)
-        same = isinstance(before, _Measured) and before.stated == stated
-        known = before if same else _Measured(stated=stated)
+        known = before if isinstance(before, _Measured) and before.stated == stated else _Measured()
         curvature, stretch = known.curvature, max(known.stretch, _stretch(problem, block, known.stretch))
         # A small block tells little of how far targets spread, and where gradients are bounded nothing depends on it.
         if len(block) and not (curvature and math.isfinite(problem.loss.max_gradient)):
