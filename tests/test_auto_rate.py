@@ -288,6 +288,24 @@ def test_a_stream_of_growing_rows_does_not_diverge(optimizer, size):
     assert np.sum(errors**2) < 1e-2 * np.sum((rows @ np.ones(5)) ** 2)
 
 
+def test_large_targets_lower_the_rate_where_gradients_grow_with_them():
+    params = {"optimizer": "sgd", "random_state": 0}
+    model = LinearRegressor("poisson", **params).partial_fit(X, np.ones(60))
+    before = model.learning_rate_
+    assert model.partial_fit(X, np.full(60, 1000.0)).learning_rate_ == pytest.approx(before / 1000)
+    model = LinearRegressor("quantile", **params).partial_fit(X, Y)
+    before = model.learning_rate_
+    least = [np.argmin(np.sum(X**2, axis=1))]
+    assert model.partial_fit(X[least], Y[least]).partial_fit(X, 1e-3 * Y).learning_rate_ == before
+
+
+def test_what_is_known_of_the_rows_is_forgotten_with_the_problem():
+    model = LinearRegressor(optimizer="sgd").partial_fit(X, Y)
+    for change in ({"batch_size": 8}, {"loss": "huber"}, {"fit_intercept": False}):
+        params = model.set_params(**change).get_params()
+        assert model.partial_fit(X, Y).learning_rate_ == LinearRegressor(**params).partial_fit(X, Y).learning_rate_
+
+
 def test_warm_starts_keep_the_rate_and_a_new_optimizer_begins_anew():
     model = LinearRegressor(optimizer="sgd", warm_start=True, max_iter=1, tol=None).fit(10 * X, Y)
     low = model.learning_rate_
@@ -299,6 +317,6 @@ def test_warm_starts_keep_the_rate_and_a_new_optimizer_begins_anew():
 def test_blocks_without_rows_or_norms_tell_nothing():
     params = {"optimizer": "sgd", "fit_intercept": False}
     model = LinearRegressor(**params).partial_fit(X, Y, sample_weight=np.zeros(60))
-    assert model.learning_rate_ == 0.0
+    assert model.learning_rate_ == 1.0
     model.partial_fit(0 * X, Y).partial_fit(X, Y)
     assert model.learning_rate_ == LinearRegressor(**params).partial_fit(X, Y).learning_rate_ > 0

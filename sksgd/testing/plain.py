@@ -18,8 +18,17 @@ _HORIZON = Horizon(updates=100, updates_per_pass=10, alpha=1e-3, loss=SquaredErr
 def _met(schedule: Schedule) -> Schedule:
     """The schedule that has met three rows."""
     rows = Block(np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]]), np.array([[1.0], [-1.0], [0.5]]))
-    numbers = {"alpha": _HORIZON.alpha, "batch_size": 1, "bounds": None, "fit_intercept": True}
-    problem = Problem(_HORIZON.loss, L2(), optimizer=SGD(), schedule=schedule, averaging=None, **numbers)
+    problem = Problem(
+        loss=_HORIZON.loss,
+        penalty=L2(),
+        alpha=_HORIZON.alpha,
+        optimizer=SGD(),
+        schedule=schedule,
+        averaging=None,
+        batch_size=1,
+        bounds=None,
+        fit_intercept=True,
+    )
     return problem.meet(rows, None).schedule
 
 
