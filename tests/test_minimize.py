@@ -294,7 +294,10 @@ def test_mean_over_samples(sampler, batch_size):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adagrad", "adam"])
 @pytest.mark.parametrize("average", [False, True])
-@pytest.mark.parametrize(("batch_size", "penalty", "alpha"), [(1, "l2", 0.01), (4, "l2", 0.01), (4, "l1", 0.8)])
+@pytest.mark.parametrize(
+    ("batch_size", "penalty", "alpha"),
+    [(1, "l2", 0.01), (4, "elasticnet", 0.01), (4, "l1", 0.8), (4, "l2", 0.0), (1, "l2", [0.1, 0.0, 1.0])],
+)
 def test_same_as_training_a_model(optimizer, average, batch_size, penalty, alpha):
     from sksgd import LinearRegressor
 
@@ -428,6 +431,7 @@ def test_arguments():
     assert result.x == pytest.approx([-2.0])
     means = run((lambda x, i, a: a, lambda x, i, a: x - a), 0.0, n_samples=3, args=(7.0,), max_iter=300)
     assert means.x == pytest.approx([7.0])
+    assert run((lambda x, a: a, lambda x, a: x - a), 0.0, args=7.0, max_iter=300).fun == 7.0
     assert means.fun == 7.0
 
 
@@ -485,8 +489,9 @@ class Weighted(Sampler):
         ({"learning_rate": "optimal"}, "alpha"),
         ({"learning_rate": "optimal", "penalty": "l2", "alpha": 0.1}, "follows from the loss of a model"),
         ({"noise": -1.0}, "'noise'"),
-        ({"penalty": "l2"}, "penalty and alpha > 0 must be given together"),
-        ({"alpha": 1.0}, "penalty and alpha > 0 must be given together"),
+        ({"alpha": 1.0}, "alpha > 0 needs a penalty"),
+        ({"noise": [1.0, 1.0, 1.0]}, "shape"),
+        ({"noise": lambda rng, x: np.zeros((2, 2))}, r"noise must have the shape of x0, \(2,\)"),
         ({"penalty": "l2", "alpha": [1.0]}, "'alpha'"),
         ({"penalty": "l2", "alpha": -1.0}, "'alpha'"),
         ({"bounds": [(0, 1)]}, "'bounds'"),

@@ -132,4 +132,11 @@ def noise_of(noise: Noise | None, seed: int) -> Callable[[np.ndarray], np.ndarra
     if noise is None:
         return None
     rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
-    return lambda x: noise(rng, x)
+
+    def draw(x: np.ndarray) -> np.ndarray:
+        drawn = np.asarray(noise(rng, x))
+        if drawn.shape not in {(), x.shape}:
+            raise ValueError(f"noise must have the shape of x0, {x.shape}. Its shape is {drawn.shape}.")
+        return drawn
+
+    return draw

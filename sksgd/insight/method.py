@@ -15,7 +15,7 @@ from .minimization import minimize
 def descend(
     fun: Callable,
     x0: Any,
-    args: tuple = (),
+    args: Any = (),
     *,
     optimizer: Optimizer,
     hess: Any = None,

@@ -33,6 +33,9 @@ MESSAGES = {
     DIVERGED: "diverged: update {nit} was not finite and is taken back; lower the learning rate",
 }
 
+#: What "elasticnet" means here and in the estimators.
+L1_RATIO = 0.15
+
 _count = Interval(numbers.Integral, 1, None, closed="left")
 
 
@@ -64,7 +67,7 @@ _count = Interval(numbers.Integral, 1, None, closed="left")
 def minimize(
     fun: Callable,
     x0: Any,
-    args: tuple = (),
+    args: Any = (),
     *,
     jac: Any = None,
     optimizer: str | Optimizer = "adagrad",
@@ -96,7 +99,7 @@ def minimize(
         the mean over the samples whose numbers are in the integer array i.
     x0 : array-like of shape (d,) or float
         The start. float32 stays float32, all else becomes float64.
-    args : tuple, default=()
+    args : tuple or object, default=()
         Further arguments of `fun` and `jac`.
     jac : callable or bool, default=None
         The gradient, of shape (d,), with the arguments of `fun`; it may be noisy itself. True: `fun` returns the pair
@@ -109,7 +112,8 @@ def minimize(
     average : bool, int, str, Averaging or None, default=None
         The average of iterates that is returned in place of the last one; see `sksgd.averaging`.
     penalty : str, Penalty or None, default=None
-        What is added to `fun`, times `alpha`, by proximal steps; see `sksgd.penalties`.
+        What is added to `fun`, times `alpha`, by proximal steps; see `sksgd.penalties`. "elasticnet" has an `l1_ratio`
+        of 0.15; give an instance for another one.
     alpha : float or array-like of shape (d,), default=0.0
         Strength of the penalty.
     bounds : scipy.optimize.Bounds or sequence of (min, max) pairs, default=None
@@ -242,10 +246,8 @@ def _problem(
             f"The 'alpha' parameter must be finite, at least 0, and one number or of shape {x0.shape}. Got {alpha!r} "
             "instead."
         )
-    if (penalty is None) == bool(strength.any()):
-        raise InvalidParameterError(
-            f"penalty and alpha > 0 must be given together. Got penalty={penalty!r} and alpha={alpha!r}."
-        )
+    if penalty is None and strength.any():
+        raise InvalidParameterError(f"alpha > 0 needs a penalty, such as 'l2'. Got penalty=None and alpha={alpha!r}.")
     strengths = float(strength) if strength.ndim == 0 else strength
     horizon = Horizon(max_iter, per_pass, strengths, NoLoss())
     schedule = resolve_schedule(optimizer.usual_rate if learning_rate is None else learning_rate).bind(horizon)
@@ -257,7 +259,7 @@ def _problem(
     averaging = resolve_averaging(average)
     return Problem(
         loss=NoLoss(),
-        penalty=resolve_penalty(penalty, 0.5),
+        penalty=resolve_penalty(penalty if strength.any() else None, L1_RATIO),
         alpha=strengths,
         optimizer=optimizer,
         schedule=schedule,

@@ -20,8 +20,9 @@ class Objective:
     over these. Points are handed out as copies, for a kernel writes to the vector of weights in place.
     """
 
-    def __init__(self, fun: Callable, jac: Any, args: tuple, n_samples: int | None):
-        self.fun, self.jac, self.args, self.n_samples = fun, jac, args, n_samples
+    def __init__(self, fun: Callable, jac: Any, args: Any, n_samples: int | None):
+        self.fun, self.jac, self.n_samples = fun, jac, n_samples
+        self.args = args if isinstance(args, tuple) else (args,)
         self.all: tuple[np.ndarray, ...] = () if n_samples is None else (np.arange(n_samples),)
         self.nfev = self.njev = 0
 
