@@ -62,7 +62,7 @@ class Bump(Penalty):
 def test_ridge_of_scikit_learn(sparse, fit_intercept):
     rows = SPARSE if sparse else SPARSE.toarray()
     y = np.column_stack([TARGET, TARGET**2])
-    ours = regressor(alpha=1e-3, tol=1e-12, fit_intercept=fit_intercept).fit(rows, y)
+    ours = regressor(alpha=1e-3, tol=1e-14, fit_intercept=fit_intercept).fit(rows, y)
     theirs = Ridge(alpha=0.4, fit_intercept=fit_intercept, solver="svd").fit(SPARSE.toarray(), y)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
     np.testing.assert_allclose(ours.predict(rows), theirs.predict(rows), atol=1e-6)

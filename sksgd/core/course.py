@@ -27,9 +27,9 @@ class Point:
     u : ndarray of shape (K, width + 1)
         Weights of the columns of the `Design`, and the intercept of the centred rows.
     scores, slopes, bends : ndarray of shape (n, K)
-        The derivatives of the loss, without the weights of the rows.
-    slope, bend : ndarray of shape (K, width + 1)
-        Gradient and diagonal of the Hessian of the mean loss.
+        The derivatives of the loss, times the weights of the rows.
+    slope : ndarray of shape (K, width + 1)
+        The gradient of the mean loss.
     objective : float
     """
 
@@ -38,7 +38,6 @@ class Point:
     slopes: np.ndarray
     bends: np.ndarray
     slope: np.ndarray
-    bend: np.ndarray
     objective: float
 
 
@@ -70,6 +69,7 @@ class Course:
         self.of_others = problem.penalty_value(design.outwards(np.zeros_like(w), self.others))
         u = np.column_stack([w, intercept + w @ design.mean])
         self.point = self._measure(u, self._products(u[None])[0])
+        self._bend_of: tuple[Any, Any] = (None, None)
         columns, steps = past
         same = np.array_equal(columns, design.columns) and all(step.shape == u.shape for step in steps)
         self.steps: list[np.ndarray] = list(steps) if same else []
@@ -99,12 +99,16 @@ class Course:
         mass, weight = self.margins.mass, self.design.weight
         if self.problem.loss.joint:  # whose bends are shares s times row weights; the Hessian has s (1 - s)
             bends *= 1.0 - bends if weight is None else 1.0 - bends / weight[:, None]
-        slope, bend = self.design.sums(slopes, bends)
-        slope, bend = np.column_stack([slope, slopes.sum(axis=0)]), np.column_stack([bend, bends.sum(axis=0)])
-        if weight is not None:
-            slopes, bends = slopes / weight[:, None], bends / weight[:, None]
-        objective = self._objective(totals, scores, u)
-        return Point(u, scores, slopes, bends, slope / mass, bend / mass, objective)
+        slope = np.column_stack([self.design.sums(slopes), slopes.sum(axis=0)]) / mass
+        return Point(u, scores, slopes, bends, slope, self._objective(totals, scores, u))
+
+    def _bend(self) -> np.ndarray:
+        """The diagonal of the Hessian of the mean loss at the point, (K, width + 1)."""
+        if self._bend_of[0] is not self.point:
+            bends = self.point.bends
+            bend = np.column_stack([self.design.square_sums(bends), bends.sum(axis=0)]) / self.margins.mass
+            self._bend_of = self.point, bend
+        return self._bend_of[1]
 
     def _objective(self, totals: np.ndarray, scores: np.ndarray, u: np.ndarray) -> float:
         """The objective at these scores and weights; infinite where `Margins` does not give the losses themselves."""
@@ -131,7 +135,8 @@ class Course:
         from ..kernels.svrg import decrement
 
         point = self.point
-        bend = np.maximum(point.bend, 1e-6 * np.append(self.design.square, 1.0) * point.bend[:, -1:])
+        bend = self._bend()
+        bend = np.maximum(bend, 1e-6 * np.append(self.design.square, 1.0) * bend[:, -1:])
         w, slope, of_w = (np.ascontiguousarray(values) for values in (point.u[:, :-1], point.slope[:, :-1], bend[:, :-1]))
         gain = float(decrement(self.problem.penalty, w, slope, of_w, self.alpha, self.bounds))
         if self.problem.fit_intercept:
@@ -148,10 +153,10 @@ class Course:
         short by.
         """
         loss, design, point = self.problem.loss, self.design, self.point
-        share = 1.0 if design.weight is None else design.weight
+        share = np.ones(design.n) if design.weight is None else design.weight
         # The matrix diag(s) - s s' is at most twice the largest element of its diagonal.
         factor = 2.0 if loss.joint else 1.0
-        bends, bend = factor * point.bends.max(axis=1), factor * point.bend.max(axis=0)
+        bends, bend = factor * point.bends.max(axis=1) / share, factor * self._bend().max(axis=0)
         bound = loss.max_curvature if np.isfinite(loss.max_curvature) else float((share * bends).mean())
         bends = bends + lift * np.maximum(bound - bends, 0.0)
         bend = bend + lift * np.maximum(bound * np.append(design.square, 1.0) - bend, 0.0)
@@ -198,7 +203,8 @@ class Course:
             records[:, 3 * K + 3] = np.log1p(-keep[sparse])
         bias = np.stack([point.u[:, -1], np.zeros(K), drag[:, -1]])
         penalty = None if self.smooth else self.problem.penalty
-        work = Work(design.y, order, point.slopes, 1.0 / often)
+        slopes = point.slopes if design.weight is None else point.slopes / design.weight[:, None]
+        work = Work(design.y, order, slopes, 1.0 / often)
         inner_loop(self.problem.loss, penalty, work, columns, design.rows, records, bias, step[-1], self.bounds)
         end = np.column_stack([columns.w, records[:, :K].T, bias[0]])
         if not self.smooth:

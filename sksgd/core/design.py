@@ -9,7 +9,7 @@ import numpy as np
 
 from .batches import Block, unlocked
 from .split import Split
-from .sweeps import PIECE
+from .sweeps import KEPT, PIECE
 
 #: A variance is rounding if it is below the square of this times the mean.
 NOISE = 1e-12
@@ -71,10 +71,12 @@ class Design:
     def _find_moments(self, centre: bool) -> None:
         n_dense = self.dense.shape[1]
         self.mean, self.square = np.zeros(self.width), np.zeros(self.width)
+        self._keep, self._kept = False, []
         share = np.full(self.n, 1.0 / self.n) if self.weight is None else self.weight / self.n
         if centre:
             means = sum((share[part] @ Z for part, Z in self._pieces()), np.zeros(n_dense))
             self.mean[:n_dense] = np.where(np.isfinite(means), means, 0.0)
+        self._keep = self.n * n_dense <= KEPT
         self.square[:n_dense] = sum((share[part] @ (Z * Z) for part, Z in self._pieces()), np.zeros(n_dense))
         self.square[self.square <= (NOISE * self.mean) ** 2] = 0.0
         if self.sparse is not None:
@@ -82,12 +84,18 @@ class Design:
             self.square[n_dense:] = self._squares.T @ share
 
     def _pieces(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Some rows at a time: their places, and their dense columns, centred."""
+        """Some rows at a time: their places, and their dense columns, centred; kept where that takes little."""
         n_dense = self.dense.shape[1]
         size = max(256, PIECE // max(n_dense, 1))
-        for first in range(0, self.n if n_dense else 0, size):
+        for i, first in enumerate(range(0, self.n if n_dense else 0, size)):
             part = slice(first, min(first + size, self.n))
-            yield part, self.dense[part] - self.mean[:n_dense]
+            if i < len(self._kept):
+                yield part, self._kept[i]
+                continue
+            Z = self.dense[part] - self.mean[:n_dense]
+            if self._keep:
+                self._kept.append(Z)
+            yield part, Z
 
     def inwards(self, values: np.ndarray) -> np.ndarray:
         """Values (..., n_features) of the columns."""
@@ -121,15 +129,22 @@ class Design:
             result += self._squares @ scale[n_dense:]
         return result
 
-    def sums(self, slopes: np.ndarray, bends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The sums of the rows times slopes (n, K), and of their squares times bends (n, K): (K, width) both."""
+    def sums(self, slopes: np.ndarray) -> np.ndarray:
+        """The sums of the rows times slopes (n, K): (K, width)."""
         n_dense = self.dense.shape[1]
-        first, second = np.zeros((2, slopes.shape[1], self.width))
+        result = np.zeros((slopes.shape[1], self.width))
         for part, Z in self._pieces():
-            first[:, :n_dense] += slopes[part].T @ Z
-            Z *= Z
-            second[:, :n_dense] += bends[part].T @ Z
+            result[:, :n_dense] += slopes[part].T @ Z
         if self.sparse is not None:
-            first[:, n_dense:] = (self.sparse.T @ slopes).T
-            second[:, n_dense:] = (self._squares.T @ bends).T
-        return first, second
+            result[:, n_dense:] = (self.sparse.T @ slopes).T
+        return result
+
+    def square_sums(self, bends: np.ndarray) -> np.ndarray:
+        """The sums of their squares times bends (n, K): (K, width)."""
+        n_dense = self.dense.shape[1]
+        result = np.zeros((bends.shape[1], self.width))
+        for part, Z in self._pieces():
+            result[:, :n_dense] += bends[part].T @ (Z * Z)
+        if self.sparse is not None:
+            result[:, n_dense:] = (self._squares.T @ bends).T
+        return result
