@@ -56,8 +56,8 @@ class Course:
         self.problem, self.K = problem, len(coef)
         self.design = design = Design(block, problem.fit_intercept)
         self.margins = Margins(problem.loss, design.y, design.weight, self.K)
-        self.alpha = design.inwards(np.full(design.n_features, problem.alpha))
-        self.bounds = None if problem.bounds is None else np.ascontiguousarray(design.inwards(problem.bounds))
+        self.alpha = design.split.inwards(np.full(design.split.n_features, problem.alpha))
+        self.bounds = None if problem.bounds is None else np.ascontiguousarray(design.split.inwards(problem.bounds))
         one, two = (problem.penalty.value(w, 1.0) for w in (1.0, 2.0))
         self.smooth = problem.penalty.linear and two == 4.0 * one and problem.bounds is None
         self.strength = np.append((two - 2.0 * one) * self.alpha, 0.0)
@@ -65,25 +65,25 @@ class Course:
         self.others = np.where(np.asarray(problem.alpha) > 0, 0.0, coef)
         if problem.bounds is not None:
             self.others, coef = (np.clip(values, *problem.bounds) for values in (self.others, coef))
-        w = design.inwards(coef)
-        self.of_others = problem.penalty_value(design.outwards(np.zeros_like(w), self.others))
+        w = design.split.inwards(coef)
+        self.of_others = problem.penalty_value(design.split.outwards(np.zeros_like(w), self.others))
         u = np.column_stack([w, intercept + w @ design.mean])
         self.point = self._measure(u, self._products(u[None])[0])
         self._bend_of: tuple[Any, Any] = (None, None)
         columns, steps = past
-        same = np.array_equal(columns, design.columns) and all(step.shape == u.shape for step in steps)
+        same = np.array_equal(columns, design.split.columns) and all(step.shape == u.shape for step in steps)
         self.steps: list[np.ndarray] = list(steps) if same else []
         self.moves: list[np.ndarray] = list(self._products(np.stack(self.steps))) if self.steps and self.smooth else []
 
     def past(self) -> tuple[Any, tuple[np.ndarray, ...]]:
         """The steps of the last passes, with the features that they are for; None for all."""
-        return self.design.columns, tuple(self.steps)
+        return self.design.split.columns, tuple(self.steps)
 
     def weights(self) -> tuple[np.ndarray, np.ndarray, Any]:
         """Raw weights (K, d), intercepts (K,), and the means (d,) of the features that are subtracted."""
         design, w = self.design, self.point.u[:, :-1]
-        mean = design.outwards(design.mean, np.zeros(design.n_features))
-        return design.outwards(w, self.others), self.point.u[:, -1] - w @ design.mean, mean
+        mean = design.split.outwards(design.mean)
+        return design.split.outwards(w, self.others), self.point.u[:, -1] - w @ design.mean, mean
 
     # ---- points ------------------------------------------------------------------------------------------------------
 
@@ -187,29 +187,29 @@ class Course:
         from ..kernels.svrg import EXTRA, Columns, Work, inner_loop
 
         design, point, K = self.design, self.point, self.K
-        n_dense = design.dense.shape[1]
-        dense, sparse = slice(0, n_dense), slice(n_dense, design.width)
+        dense = slice(0, design.split.n_dense)
         pull = step[:-1] * self.strength[:-1]
         keep = pull / (1.0 + pull) if self.smooth else self.alpha
         drag = step * point.slope
         if self.smooth:
             drag[:, :-1] *= 1.0 - keep
-        ours = (design.mean[dense], step[dense], keep[dense], point.u[:, dense].copy(), np.zeros((K, n_dense)))
+        ours = (design.mean[dense], step[dense], keep[dense], point.u[:, dense].copy(), np.zeros((K, dense.stop)))
         columns = Columns(design.dense, *ours, np.ascontiguousarray(drag[:, dense]))
-        records = np.zeros((design.width - n_dense, 3 * K + EXTRA))
-        records[:, :K], records[:, 2 * K : 3 * K] = point.u[:, sparse].T, drag[:, sparse].T
-        records[:, 3 * K + 1], records[:, 3 * K + 2] = step[sparse], keep[sparse]
-        if self.smooth:
-            records[:, 3 * K + 3] = np.log1p(-keep[sparse])
+        records = np.zeros((0 if design.rows is None else design.split.width, 3 * K + EXTRA))
+        if design.rows is not None:
+            records[:, :K], records[:, 2 * K : 3 * K] = point.u[:, :-1].T, drag[:, :-1].T
+            records[:, 3 * K + 1], records[:, 3 * K + 2] = step[:-1], keep
+            if self.smooth:
+                records[:, 3 * K + 3] = np.log1p(-keep)
         bias = np.stack([point.u[:, -1], np.zeros(K), drag[:, -1]])
         penalty = None if self.smooth else self.problem.penalty
         slopes = point.slopes if design.weight is None else point.slopes / design.weight[:, None]
         work = Work(design.y, order, slopes, 1.0 / often)
         inner_loop(self.problem.loss, penalty, work, columns, design.rows, records, bias, step[-1], self.bounds)
-        end = np.column_stack([columns.w, records[:, :K].T, bias[0]])
+        end = np.column_stack([columns.w, records[dense.stop :, :K].T, bias[0]])
         if not self.smooth:
             return [end]
-        total = np.column_stack([columns.total, records[:, K : 2 * K].T, bias[1]])
+        total = np.column_stack([columns.total, records[dense.stop :, K : 2 * K].T, bias[1]])
         return [total / max(len(order), 1), end]
 
     # ---- searches ----------------------------------------------------------------------------------------------------
