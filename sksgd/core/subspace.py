@@ -66,7 +66,7 @@ class Subspace:
     def minimise(self, scores: np.ndarray, rounds: int = 8) -> np.ndarray:
         """The coefficients (S, m) of the minimum, from `scores` (n, K), by Newton steps.
 
-        As many as it takes until one is not cut short, or gains little beside another.
+        As many as it takes until one gains little beside another; the next would gain next to nothing.
         """
         margins, lift, most = self.margins, 0.0, 0.0
         a = np.zeros(self.first.shape)
@@ -82,7 +82,7 @@ class Subspace:
 
             t = np.ones(self.S) if margins.loss.quadratic else search(value, before, fall)
             a, scores, most = a + t[:, None] * s, scores + t * move, max(most, fall.sum())
-            if (t >= 1.0).all() or not fall.sum() > max(0.03 * most, 1e-15 * np.abs(before).sum()):
+            if not fall.sum() > max(0.03 * most, 1e-15 * np.abs(before).sum()):
                 break
             lift = 1.0 if (t < 0.3).any() else 0.1 * lift
         return a
