@@ -24,6 +24,8 @@ FIRST = 100
 PACE, SPARSE_PACE, POWER = 10.0, 5.0, 2 / 3
 #: In a stream, the squared values that a sparse column is thought to have had beside those that it had.
 CAUTION = 30.0
+#: How far the objective is above its minimum, over what it fell by in the latter half of the passes: measured.
+LEFT = 2.0
 
 
 class ImplicitSGD(BlockOptimizer):
@@ -276,8 +278,8 @@ class ImplicitSGD(BlockOptimizer):
             if objective < memory.objective or (memory.explicit and each is found[0]):
                 memory.best, memory.objective = each, objective
         memory.curve = (*memory.curve, average)
-        recent = memory.curve[len(memory.curve) // 2 :]
-        memory.excess = max(recent) - memory.objective
+        recent = memory.curve[(len(memory.curve) - 1) // 2 :]
+        memory.excess = LEFT * (max(recent) - memory.objective)
         memory.stuck = len(recent) > 8 and memory.excess <= 1e-13 * abs(memory.objective)
 
     def _restart(self, problem: Any, memory: Memory) -> None:
