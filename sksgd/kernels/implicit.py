@@ -21,8 +21,8 @@ from ..functions import exp
 from .dense import sum_up
 from .intrinsics import borrowed, get, prefetch, put
 from .jit import REORDER, helper, kernel
-from .rows import AHEAD, CLOSE, LONG, csr_ahead, dense_ahead, dense_soon, span, visited
 from .records import longest
+from .rows import AHEAD, CLOSE, LONG, dense_ahead, dense_soon, records_ahead, span, visited
 from .scalars import log
 from .update import clip, gradient_of, item, log_sum_exp, target_of, value_of
 
@@ -35,6 +35,8 @@ STEPS, SQUARES, COUNT, MASS, TIME, AVERAGED, LEARNED, N_SUMS = range(8)
 BIAS, MEAN_BIAS, BEND, LOSS, SLOPE, SEEN, FLAT, MEAN_FLAT, RECENT, RECENT_FLAT, N_LINES = range(11)
 # Numbers at the head of a record, before weight and sum of each output.
 SQUARE, WHEN, BEFORE, HEAD = range(4)
+# What is held of the values of a CSR row.
+VALUES, SCALES, IDLE, MISSED, ALPHAS, HELD_W, HELD_SUM, N_HELD = range(8)
 
 
 class Rule(NamedTuple):
@@ -73,7 +75,6 @@ def walk(rule, X, others, work, first, last, running, judging, track):
     """Learn the rows ``order[first:last]``; returns how many.
 
     `running`: whether they enter the moments; `judging`: whether losses on them are noted before they are learned.
-
     Rows are their dense columns `X` (n, m), and the `others` as CSR or None.
     It stops before the first row of which a prediction is not finite.
     """
@@ -82,14 +83,14 @@ def walk(rule, X, others, work, first, last, running, judging, track):
     _, K, m = weights.shape
     w, away = weights.reshape(-1), np.zeros(m)
     scores, means, steps = np.zeros(K), np.zeros(K), np.zeros(K)
-    scales = np.zeros(1)
+    held = np.zeros(N_HELD)
     if others is not None:
-        scales = np.zeros(longest(others, order, first, last))
+        held = np.zeros(N_HELD * longest(others, order, first, last))
     if not running:
         rescale(rule, mean, spread, scale, most(outputs, K))
     for i in range(first, last):
         r = visited(order, i)
-        ahead(X, others, y, order, i, last)
+        ahead(X, others, y, order, i, last, records)
         own, rate = item(weight, r), 0.0
         if running:
             sums[COUNT] += 1.0
@@ -105,7 +106,7 @@ def walk(rule, X, others, work, first, last, running, judging, track):
             outputs[BIAS, k] += shift * p
             outputs[MEAN_BIAS, k] += shift * a
         if others is not None:
-            q += touch(rule, others, r, records, outputs, sums, running, own, bend, scales, scores, means)
+            q += touch(rule, others, r, records, outputs, sums, running, own, bend, held, scores, means)
         if not math.isfinite(sum_up(scores) + q):
             return i - first
         q = max(q, 1e-300)
@@ -127,13 +128,13 @@ def walk(rule, X, others, work, first, last, running, judging, track):
                 outputs[BIAS, k] -= steps[k]
             outputs[MEAN_BIAS, k] += rho * (outputs[BIAS, k] - outputs[MEAN_BIAS, k])
         if others is not None:
-            move_touched(rule, others, r, records, scales, steps)
+            move_touched(rule, others, r, records, held, steps)
     return last - first
 
 
 @helper
-def ahead(X, others, y, order, i, last):
-    """Prefetch rows after position i."""
+def ahead(X, others, y, order, i, last, records):
+    """Prefetch rows after position i, and their records."""
     later = visited(order, min(i + AHEAD, last - 1))
     prefetch(y, later * y.shape[1])
     if X.shape[1] <= LONG:
@@ -141,7 +142,7 @@ def ahead(X, others, y, order, i, last):
     else:
         dense_ahead(X, later, 0, X.shape[1])
     if others is not None:
-        csr_ahead(others, y, order, i, last)
+        records_ahead(others, y, records.reshape(-1), records.shape[1], order, i, last)
 
 
 @helper
@@ -202,31 +203,68 @@ def product(w, at, away):
 
 
 @helper
-def touch(rule, others, r, records, outputs, sums, running, own, bend, scales, scores, means):
-    """Bring the records of a CSR row up to date; adds the row to scores, and returns its squared length."""
-    z, size, K, q = records.reshape(-1), records.shape[1], len(scores), 0.0
-    total, mass = sums[MASS], 0.5 * sums[AVERAGED] * (sums[AVERAGED] + 1.0)
+def touch(rule, others, r, records, outputs, sums, running, own, bend, held, scores, means):
+    """Bring the records of a CSR row up to date; adds the row to scores, and returns its squared length.
+
+    Numbers of a kind are copied to `held` side by side, so that loops over them vectorise.
+    """
+    z, size, K, room = records.reshape(-1), records.shape[1], len(scores), len(held) // N_HELD
+    now, mass = sums[TIME], 0.5 * sums[AVERAGED] * (sums[AVERAGED] + 1.0)
+    per_mass, per_bend, per_sum = 1.0 / sums[MASS], 1.0 / bend, 1.0 / max(mass, 1.0)
     start, n = span(others, r)
     for c in range(n):
         x, j = get(others.data, start + c) * 1.0, np.int64(get(others.indices, start + c))
-        at = j * size
+        at, square = j * size, own * x * x
         if running:
-            put(z, at + SQUARE, get(z, at + SQUARE) + own * x * x)
-        doubt = rule.caution * own * x * x
-        scale = inverse((get(z, at + SQUARE) + doubt) / total, item(rule.ridge, j) / bend, 0.0)
-        put(scales, c, scale)
-        q += scale * x * x
-        idle, missed = (sums[TIME] - get(z, at + WHEN)) * scale, mass - get(z, at + BEFORE)
-        for k in range(K):
-            p = at + HEAD + 2 * k
-            now, between = rest(rule.pen, get(z, p), idle / outputs[BEND, k], item(rule.alpha, j))
-            put(z, p, now)
-            put(z, p + 1, get(z, p + 1) + missed * between)
-            scores[k] += now * x
-            means[k] += get(z, p + 1) * x / max(mass, 1.0)
-        put(z, at + WHEN, sums[TIME])
+            put(z, at + SQUARE, get(z, at + SQUARE) + square)
+        wide = (get(z, at + SQUARE) + rule.caution * square) * per_mass
+        put(held, VALUES * room + c, x)
+        put(held, SCALES * room + c, wide + item(rule.ridge, j) * per_bend)
+        put(held, IDLE * room + c, now - get(z, at + WHEN))
+        put(held, MISSED * room + c, mass - get(z, at + BEFORE))
+        put(held, ALPHAS * room + c, item(rule.alpha, j))
+        put(z, at + WHEN, now)
         put(z, at + BEFORE, mass)
+    q = measure(held, room, n)
+    for k in range(K):
+        for c in range(n):
+            p = np.int64(get(others.indices, start + c)) * size + HEAD + 2 * k
+            put(held, HELD_W * room + c, get(z, p))
+            put(held, HELD_SUM * room + c, get(z, p + 1))
+        p, a = pay(rule.pen, held, room, n, 1.0 / outputs[BEND, k])
+        scores[k] += p
+        means[k] += a * per_sum
+        for c in range(n):
+            p = np.int64(get(others.indices, start + c)) * size + HEAD + 2 * k
+            put(z, p, get(held, HELD_W * room + c))
+            put(z, p + 1, get(held, HELD_SUM * room + c))
     return q
+
+
+@njit(**REORDER)
+def measure(held, room, n):
+    """Turn variances into scales, and return the squared length of the row."""
+    q = 0.0
+    for c in range(n):
+        scale, x = inverse(get(held, SCALES * room + c), 0.0, 0.0), get(held, VALUES * room + c)
+        put(held, SCALES * room + c, scale)
+        q += scale * x * x
+    return q
+
+
+@njit(**REORDER)
+def pay(pen, held, room, n, per_bend):
+    """Bring weights and sums of one output up to date, and return their products with the row."""
+    p, a = 0.0, 0.0
+    for c in range(n):
+        time = get(held, IDLE * room + c) * get(held, SCALES * room + c) * per_bend
+        w, between = rest(pen, get(held, HELD_W * room + c), time, get(held, ALPHAS * room + c))
+        total = get(held, HELD_SUM * room + c) + get(held, MISSED * room + c) * between
+        put(held, HELD_W * room + c, w)
+        put(held, HELD_SUM * room + c, total)
+        p += w * get(held, VALUES * room + c)
+        a += total * get(held, VALUES * room + c)
+    return p, a
 
 
 @helper
@@ -240,12 +278,12 @@ def judge(rule, y, r, own, share, t, means, scores, outputs):
     for k in range(K):
         value = value_of(loss, means[k], target_of(loss, y, r, k), k, norm)
         outputs[SEEN, k] += own * value
-        outputs[RECENT, k] += rho * share * (value - outputs[RECENT, k])
+        outputs[RECENT, k] += min(rho * share, 1.0) * (value - outputs[RECENT, k])
         scores[k] = outputs[MEAN_FLAT, k]
     norm = log_sum_exp(loss, scores, 0, K)
     for k in range(K):
         value = value_of(loss, scores[k], target_of(loss, y, r, k), k, norm)
-        outputs[RECENT_FLAT, k] += rho * share * (value - outputs[RECENT_FLAT, k])
+        outputs[RECENT_FLAT, k] += min(rho * share, 1.0) * (value - outputs[RECENT_FLAT, k])
         scores[k] = outputs[FLAT, k]
     if rule.intercept:
         norm, step = log_sum_exp(loss, scores, 0, K), exp(-rule.power * log(1.0 + t / rule.pace))
@@ -264,7 +302,7 @@ def respond(rule, y, r, share, step, q, scores, steps, outputs, t):
         target, eta = target_of(loss, y, r, k), step / outputs[BEND, k]
         slope = response(loss, scores[k], target, k, norm, eta * q, share, rule.explicit)
         if not rule.explicit:
-            adapt(loss, outputs, k, scores[k], scores[k] - eta * q * slope, target, share, 2.0 / (t + 101.0))
+            adapt(loss, outputs, k, scores[k], scores[k] - eta * q * slope, target, min(2.0 * share / (t + 101.0), 1.0))
         steps[k] = eta * slope
 
 
@@ -280,12 +318,12 @@ def move(rule, w, k, K, m, away, scale, step, time, rho):
 
 
 @helper
-def move_touched(rule, others, r, records, scales, steps):
+def move_touched(rule, others, r, records, held, steps):
     """Move the weights of a CSR row."""
-    z, size = records.reshape(-1), records.shape[1]
+    z, size, room = records.reshape(-1), records.shape[1], len(held) // N_HELD
     start, n = span(others, r)
     for c in range(n):
-        j, x = np.int64(get(others.indices, start + c)), get(scales, c) * get(others.data, start + c)
+        j, x = np.int64(get(others.indices, start + c)), get(held, SCALES * room + c) * get(held, VALUES * room + c)
         for k in range(len(steps)):
             p = j * size + HEAD + 2 * k
             put(z, p, clip(get(z, p) - steps[k] * x, rule.bounds, j))
@@ -301,12 +339,11 @@ def settle(rule, first, track):
     for j in range(first, d):
         at = j * size
         scale = inverse(get(z, at + SQUARE) / sums[MASS], item(rule.ridge, j) / bend, 0.0)
-        idle, missed = (sums[TIME] - get(z, at + WHEN)) * scale, mass - get(z, at + BEFORE)
         for k in range(K):
-            p = at + HEAD + 2 * k
-            now, between = rest(rule.pen, get(z, p), idle / outputs[BEND, k], item(rule.alpha, j))
-            put(z, p, now)
-            put(z, p + 1, get(z, p + 1) + missed * between)
+            p, time = at + HEAD + 2 * k, (sums[TIME] - get(z, at + WHEN)) * scale / outputs[BEND, k]
+            w, between = rest(rule.pen, get(z, p), time, item(rule.alpha, j))
+            put(z, p, w)
+            put(z, p + 1, get(z, p + 1) + (mass - get(z, at + BEFORE)) * between)
         put(z, at + WHEN, sums[TIME])
         put(z, at + BEFORE, mass)
 
@@ -389,9 +426,9 @@ def _proximal(loss, p, y, k, norm, reach, share, explicit):
     return u
 
 
-def adapt(loss: Any, outputs: Any, k: int, p: float, later: float, y: float, share: float, rho: float) -> None:
+def adapt(loss: Any, outputs: Any, k: int, p: float, later: float, y: float, rho: float) -> None:
     """Let the curvature of output k learn from a score and what it became."""
-    _adapter(type(loss))(loss, outputs, k, p, later, y, share, rho)
+    _adapter(type(loss))(loss, outputs, k, p, later, y, rho)
 
 
 def _adapter(loss: Any) -> Any:
@@ -402,22 +439,22 @@ def _adapter(loss: Any) -> Any:
     return _known if math.isfinite(loss.max_curvature) else _mean_curvature
 
 
-def _known(loss, outputs, k, p, later, y, share, rho):
+def _known(loss, outputs, k, p, later, y, rho):
     return None
 
 
-def _chord(loss, outputs, k, p, later, y, share, rho):
+def _chord(loss, outputs, k, p, later, y, rho):
     # Of c r^2/2 the squared gradient is 2 c times the value; of other losses this is the curvature at the scale of the
     # errors, which a kink does not have and a linear part does not show.
     g = loss.gradient(p, y)
-    outputs[LOSS, k] += rho * share * (loss.value(p, y) - outputs[LOSS, k])
-    outputs[SLOPE, k] += rho * share * (g * g - outputs[SLOPE, k])
+    outputs[LOSS, k] += rho * (loss.value(p, y) - outputs[LOSS, k])
+    outputs[SLOPE, k] += rho * (g * g - outputs[SLOPE, k])
     if outputs[LOSS, k] > 0.0 and outputs[SLOPE, k] > 0.0:
         outputs[BEND, k] = min(loss.max_curvature, 0.5 * outputs[SLOPE, k] / outputs[LOSS, k])
 
 
-def _mean_curvature(loss, outputs, k, p, later, y, share, rho):
-    outputs[SLOPE, k] += rho * share * (loss.curvature(later, y) - outputs[SLOPE, k])
+def _mean_curvature(loss, outputs, k, p, later, y, rho):
+    outputs[SLOPE, k] += rho * (loss.curvature(later, y) - outputs[SLOPE, k])
     outputs[BEND, k] = max(outputs[SLOPE, k], 1e-100)
 
 
@@ -432,5 +469,5 @@ def _(loss: Any, p: Any, y: Any, k: Any, norm: Any, reach: Any, share: Any, expl
 
 
 @overload(adapt, strict=False)
-def _(loss: Any, outputs: Any, k: Any, p: Any, later: Any, y: Any, share: Any, rho: Any) -> Any:
+def _(loss: Any, outputs: Any, k: Any, p: Any, later: Any, y: Any, rho: Any) -> Any:
     return _adapter(loss.cls)
