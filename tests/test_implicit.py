@@ -18,11 +18,13 @@ from sklearn.exceptions import ConvergenceWarning
 from test_newton_fit import hard_data
 
 from sksgd import LinearRegressor, LogisticClassifier
+from sksgd import track as at
 from sksgd.base import Penalty
 from sksgd.core.batches import Block
 from sksgd.core.problem import Problem
 from sksgd.kernels import implicit as kernels
 from sksgd.kernels.dense import Work
+from sksgd.kernels.response import response
 from sksgd.kernels.rows import CSR
 from sksgd.losses import EpsilonInsensitive, Hinge, Huber, LogLoss, Perceptron, Quantile, SquaredError
 from sksgd.optimizers import ImplicitSGD
@@ -101,15 +103,15 @@ def test_the_kernel_is_the_formulas(loss, penalty, alpha, fit_intercept, running
     for i in order:
         plain.learn(X[i], y[i], s[i], running)
 
-    rule = kernels.Rule(
+    rule = at.Rule(
         loss, penalty, alpha, penalty.value(2.0, alpha) - 2 * penalty.value(1.0, alpha), None, fit_intercept, False,
         7.0, 2 / 3, 30.0,
     )  # fmt: skip
-    track = kernels.Track(
+    track = at.Track(
         np.zeros(m), np.zeros(m), np.zeros(m), np.zeros((2, 1, m)), np.zeros((d if n_sparse else 0, 5)),
-        np.zeros((kernels.N_LINES, 1)), np.zeros(kernels.N_SUMS),
+        np.zeros((at.N_LINES, 1)), np.zeros(at.N_SUMS),
     )  # fmt: skip
-    track.outputs[kernels.BEND] = loss.max_curvature
+    track.outputs[at.BEND] = loss.max_curvature
     dense, others = np.ascontiguousarray(X[:, :m]), None
     if n_sparse:
         rest = sp.csr_array(X * (np.arange(d) >= m))
@@ -125,8 +127,8 @@ def test_the_kernel_is_the_formulas(loss, penalty, alpha, fit_intercept, running
     raw = track.outputs[:2, 0] - [track.weights[0, 0] @ centre, track.weights[1, 0] @ centre]
     np.testing.assert_allclose(raw, [plain.b, plain.mean_b] if fit_intercept else 0.0, rtol=1e-9, atol=1e-9)
     if n_sparse:
-        np.testing.assert_allclose(track.records[m:, kernels.HEAD], plain.w[m:], rtol=1e-9, atol=1e-12)
-        np.testing.assert_allclose(track.records[m:, kernels.WHEN], plain.touched[m:], rtol=1e-9)
+        np.testing.assert_allclose(track.records[m:, at.HEAD], plain.w[m:], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(track.records[m:, at.WHEN], plain.touched[m:], rtol=1e-9)
 
 
 @over("row", [row for row in LOSS_ROWS if row.convex and not row.loss.joint], ids=lambda row: repr(row.loss))
@@ -135,7 +137,7 @@ def test_the_response_is_the_proximal_step(row):
     for y in row.valid:
         for p in (-3.0, -0.4, 0.0, 1.1, 2.5):
             for reach in (1e-3, 0.3, 1.0, 40.0):
-                u = kernels.response(row.loss, p, y, 0, 0.0, reach, 1.5, False)
+                u = response(row.loss, p, y, 0, 0.0, reach, 1.5, False)
 
                 def cost(z, p=p, y=y, reach=reach):
                     return 1.5 * row.loss.value(float(z), y) + (z - p) ** 2 / (2 * reach)

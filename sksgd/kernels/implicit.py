@@ -1,73 +1,50 @@
-"""Standardised, implicit, averaged SGD: rows one by one, in coordinates that are found on the way.
-
-Columns are split as in `sksgd.core.split`: dense ones stand in arrays, whose mean is taken off, and the others in CSR
-rows, which are as they are. What a row does not touch of these waits: a record holds the mean square of a column, the
-time and the mass of the average at which it was last touched, and for each output its weight and the sum of mass times
-weight since the average began. Time is the sum of the steps, which differ from output to output by a factor only.
-
-Intercepts are those of the centred columns. All numbers but those of the data are float64.
-"""
+"""Standardised, implicit, averaged SGD: rows one by one, in coordinates that are found on the way; see `track`."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
-from numba.extending import overload
 
 from ..functions import exp
+from ..track import (
+    ALPHAS,
+    AVERAGED,
+    BEFORE,
+    BEND,
+    BIAS,
+    COUNT,
+    FLAT,
+    HEAD,
+    HELD_SUM,
+    HELD_W,
+    IDLE,
+    LEARNED,
+    MASS,
+    MEAN_BIAS,
+    MEAN_FLAT,
+    MISSED,
+    N_HELD,
+    RECENT,
+    RECENT_FLAT,
+    SCALES,
+    SEEN,
+    SQUARE,
+    SQUARES,
+    STEPS,
+    TIME,
+    VALUES,
+    WHEN,
+)
 from .dense import sum_up
 from .intrinsics import borrowed, get, prefetch, put
 from .jit import REORDER, helper, kernel
 from .records import longest
+from .response import adapt, response, rest
 from .rows import AHEAD, CLOSE, LONG, dense_ahead, dense_soon, records_ahead, span, visited
 from .scalars import log
-from .update import clip, gradient_of, item, log_sum_exp, target_of, value_of
-
-# Places in `Track.sums`: updates, the sum of the squared lengths of their rows, rows and weights that the moments are
-# of, the time, updates that the average is of, and the weights of the rows in `SEEN`.
-STEPS, SQUARES, COUNT, MASS, TIME, AVERAGED, LEARNED, N_SUMS = range(8)
-# Lines of `Track.outputs`: intercepts, their average, curvatures; recent means of the losses and of the squared
-# gradients; sums of the losses that the average had on rows before it learned them; a model without features and its
-# average; recent means of the losses of both averages on rows before they learned them.
-BIAS, MEAN_BIAS, BEND, LOSS, SLOPE, SEEN, FLAT, MEAN_FLAT, RECENT, RECENT_FLAT, N_LINES = range(11)
-# Numbers at the head of a record, before weight and sum of each output.
-SQUARE, WHEN, BEFORE, HEAD = range(4)
-# What is held of the values of a CSR row.
-VALUES, SCALES, IDLE, MISSED, ALPHAS, HELD_W, HELD_SUM, N_HELD = range(8)
-
-
-class Rule(NamedTuple):
-    """The components, `alpha` and its quadratic part `ridge` (numbers or (d,)), and bounds, None or (2, d).
-
-    `pace` is what multiplies the mean squared length of a row to give the updates after which steps begin to fall,
-    `power` how fast they do; `caution` widens columns of CSR rows that were seen a few times only.
-    """
-
-    loss: Any
-    pen: Any
-    alpha: Any
-    ridge: Any
-    bounds: Any
-    intercept: bool
-    explicit: bool
-    pace: float
-    power: float
-    caution: float
-
-
-class Track(NamedTuple):
-    """Where the weights are: moments (m,), weights and averages (2, K, m), and the records of the other columns."""
-
-    mean: np.ndarray
-    spread: np.ndarray
-    scale: np.ndarray
-    weights: np.ndarray
-    records: np.ndarray
-    outputs: np.ndarray
-    sums: np.ndarray
+from .update import clip, item, log_sum_exp, target_of, value_of
 
 
 @kernel
@@ -366,108 +343,3 @@ def moments(rule, X, others, order, weight, track):
             for c in range(start, start + n):
                 at, x = np.int64(get(others.indices, c)) * size + SQUARE, get(others.data, c) * 1.0
                 put(z, at, get(z, at) + own * x * x)
-
-
-# ---- variants by class -----------------------------------------------------------------------------------------------
-
-
-def rest(pen: Any, w: float, time: float, alpha: float) -> tuple[float, float]:
-    """An idle weight after some time under the penalty, and its mean over that time."""
-    return _resting(type(pen))(pen, w, time, alpha)
-
-
-def _resting(pen: Any) -> Any:
-    return _free if pen.free else (_linear if pen.linear else _other)
-
-
-def _free(pen, w, time, alpha):
-    return w, w
-
-
-def _linear(pen, w, time, alpha):
-    # A move that is spread evenly over the time leaves what w would be on average.
-    return pen.drift(w, 0.0, time, alpha), pen.drift(0.0, w, time, alpha)
-
-
-def _other(pen, w, time, alpha):
-    end = pen.drift(w, 0.0, time, alpha)
-    return end, (w + 4.0 * pen.drift(w, 0.0, 0.5 * time, alpha) + end) / 6.0
-
-
-def response(loss: Any, p: float, y: float, k: int, norm: float, reach: float, share: float, explicit: bool) -> float:
-    """The gradient that a row moves weights by, `share` times that at the score the move leads to, p - reach u."""
-    return (_bounded if loss.joint else _proximal)(loss, p, y, k, norm, reach, share, explicit)
-
-
-def _bounded(loss, p, y, k, norm, reach, share, explicit):
-    return share * gradient_of(loss, p, y, k, norm) / max(1.0, reach * share * loss.max_curvature)
-
-
-def _proximal(loss, p, y, k, norm, reach, share, explicit):
-    # u = share l'(p - reach u): the right side falls in u, so the solution lies between 0 and the gradient at p. At a
-    # kink halving ends where p - reach u is the kink.
-    g = share * loss.gradient(p, y)
-    u = g / (1.0 + reach * share * max(loss.curvature(p, y), 0.0))
-    if explicit or g == 0.0:
-        return g
-    low, high, before = min(0.0, g), max(0.0, g), abs(g)
-    for _ in range(100):
-        excess = u - share * loss.gradient(p - reach * u, y)
-        if abs(excess) <= 1e-12 * abs(g):
-            break
-        low, high = (low, u) if excess > 0.0 else (u, high)
-        if high - low <= 1e-12 * abs(g):
-            break
-        last = u
-        u -= excess / (1.0 + reach * share * max(loss.curvature(p - reach * u, y), 0.0))
-        if not low < u < high or abs(u - last) > 0.5 * before:
-            u = 0.5 * (low + high)
-        before = abs(u - last)
-    return u
-
-
-def adapt(loss: Any, outputs: Any, k: int, p: float, later: float, y: float, rho: float) -> None:
-    """Let the curvature of output k learn from a score and what it became."""
-    _adapter(type(loss))(loss, outputs, k, p, later, y, rho)
-
-
-def _adapter(loss: Any) -> Any:
-    if loss.joint or loss.quadratic:
-        return _known
-    if loss.link == "identity":
-        return _chord
-    return _known if math.isfinite(loss.max_curvature) else _mean_curvature
-
-
-def _known(loss, outputs, k, p, later, y, rho):
-    return None
-
-
-def _chord(loss, outputs, k, p, later, y, rho):
-    # Of c r^2/2 the squared gradient is 2 c times the value; of other losses this is the curvature at the scale of the
-    # errors, which a kink does not have and a linear part does not show.
-    g = loss.gradient(p, y)
-    outputs[LOSS, k] += rho * (loss.value(p, y) - outputs[LOSS, k])
-    outputs[SLOPE, k] += rho * (g * g - outputs[SLOPE, k])
-    if outputs[LOSS, k] > 0.0 and outputs[SLOPE, k] > 0.0:
-        outputs[BEND, k] = min(loss.max_curvature, 0.5 * outputs[SLOPE, k] / outputs[LOSS, k])
-
-
-def _mean_curvature(loss, outputs, k, p, later, y, rho):
-    outputs[SLOPE, k] += rho * (loss.curvature(later, y) - outputs[SLOPE, k])
-    outputs[BEND, k] = max(outputs[SLOPE, k], 1e-100)
-
-
-@overload(rest, strict=False)
-def _(pen: Any, w: Any, time: Any, alpha: Any) -> Any:
-    return _resting(pen.cls)
-
-
-@overload(response, strict=False)
-def _(loss: Any, p: Any, y: Any, k: Any, norm: Any, reach: Any, share: Any, explicit: Any) -> Any:
-    return _bounded if loss.cls.joint else _proximal
-
-
-@overload(adapt, strict=False)
-def _(loss: Any, outputs: Any, k: Any, p: Any, later: Any, y: Any, rho: Any) -> Any:
-    return _adapter(loss.cls)

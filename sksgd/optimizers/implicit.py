@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from .. import track as at
 from ..base import BlockOptimizer, Penalty
 from ..core.batches import Block
 from ..core.descent import Margins, constants
@@ -89,14 +90,16 @@ class ImplicitSGD(BlockOptimizer):
 
     def _in_stream(self, problem: Any, memory: Memory) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The average, or constants where these were better lately on rows not yet known."""
-        from ..kernels import implicit as kernels
-
         (coef, intercept, centre), outputs = self._average(problem, memory), memory.track.outputs
-        recent = outputs[[kernels.RECENT, kernels.RECENT_FLAT]]
+        recent = outputs[[at.RECENT, at.RECENT_FLAT]]
         if problem.loss.joint:
             recent = np.tile(recent.sum(axis=1, keepdims=True), len(coef))
         worse = ~(recent[0] <= recent[1]) & memory.blank & (not is_explicit(problem.loss))
-        return np.where(worse[:, None], 0.0, coef), np.where(worse, outputs[kernels.MEAN_FLAT], intercept), centre
+        return (
+            np.where(worse[:, None], nothing(problem, coef), coef),
+            np.where(worse, outputs[at.MEAN_FLAT], intercept),
+            centre,
+        )
 
     # ---- a stream ----------------------------------------------------------------------------------------------------
 
@@ -148,58 +151,54 @@ class ImplicitSGD(BlockOptimizer):
 
         Returns the parts of all rows.
         """
-        from ..kernels import implicit as kernels
+        from ..kernels.implicit import moments
 
         coef, intercept, (K, d) = memory.coef, memory.intercept, memory.coef.shape
         memory.split = split = Split.of(rows.X)
         m, sample = split.n_dense, Rows(None, rows.y, rows.weight).take(order)
         if problem.fit_intercept and memory.blank:
             intercept = constants(problem.loss, sample.y, sample.weight, K)
-        outputs, sums = np.zeros((kernels.N_LINES, K)), np.zeros(kernels.N_SUMS)
+        outputs, sums = np.zeros((at.N_LINES, K)), np.zeros(at.N_SUMS)
         self._bend(problem, sample.take(slice(None, None, max(1, len(sample) // 1000))), intercept, outputs)
-        records = np.zeros((d if m < d else 0, kernels.HEAD + 2 * K))
-        track = kernels.Track(np.zeros(m), np.zeros(m), np.zeros(m), np.zeros((2, K, m)), records, outputs, sums)
+        records = np.zeros((d if m < d else 0, at.HEAD + 2 * K))
+        track = at.Track(np.zeros(m), np.zeros(m), np.zeros(m), np.zeros((2, K, m)), records, outputs, sums)
         parts = Block(rows.X, rows.y).parts(split) if block is None else block.parts(split)
         weight = 1.0 if rows.weight is None else rows.weight
-        kernels.moments(self._rule(problem, memory), *parts, order, weight, track)
+        moments(self._rule(problem, memory), *parts, order, weight, track)
         inner = split.inwards(coef)
         track.weights[:] = inner[:, :m]
         for k in range(K if m < d else 0):
-            records[:, kernels.HEAD + 2 * k] = inner[k]
-        outputs[kernels.FLAT] = outputs[kernels.MEAN_FLAT] = intercept
-        outputs[kernels.BIAS] = outputs[kernels.MEAN_BIAS] = intercept + inner[:, :m] @ track.mean
+            records[:, at.HEAD + 2 * k] = inner[k]
+        outputs[at.FLAT] = outputs[at.MEAN_FLAT] = intercept
+        outputs[at.BIAS] = outputs[at.MEAN_BIAS] = intercept + inner[:, :m] @ track.mean
         memory.track = track
         return parts
 
     @staticmethod
     def _bend(problem: Any, rows: Rows, constant: np.ndarray, outputs: np.ndarray) -> None:
         """The curvature of each output at a constant score, with what it is found from."""
-        from ..kernels import implicit as kernels
-
         loss = problem.loss
         known = np.isfinite(loss.max_curvature)
-        outputs[kernels.BEND] = loss.max_curvature if known else 1.0
+        outputs[at.BEND] = loss.max_curvature if known else 1.0
         if loss.joint or loss.quadratic or (known and loss.link != "identity"):
             return
         for k, p in enumerate(constant):
             margins = Margins(loss, rows.y[:, k : k + 1], rows.weight, 1)
             totals, slopes, bends = margins.derivatives(np.full((len(rows), 1), p), 0.0)
             if loss.link != "identity":
-                outputs[kernels.SLOPE, k] = outputs[kernels.BEND, k] = max(bends.sum() / margins.mass, 1e-100)
+                outputs[at.SLOPE, k] = outputs[at.BEND, k] = max(bends.sum() / margins.mass, 1e-100)
                 continue
             value, slope = totals[0] / margins.mass, (slopes[:, 0] ** 2 / margins.weight).sum() / margins.mass
-            outputs[kernels.LOSS, k], outputs[kernels.SLOPE, k] = value, slope
+            outputs[at.LOSS, k], outputs[at.SLOPE, k] = value, slope
             if value > 0 and slope > 0:
-                outputs[kernels.BEND, k] = min(loss.max_curvature, 0.5 * slope / value)
+                outputs[at.BEND, k] = min(loss.max_curvature, 0.5 * slope / value)
 
     @staticmethod
     def _rule(problem: Any, memory: Memory, caution: float = 0.0) -> Any:
-        from ..kernels.implicit import Rule
-
         pen, split = problem.penalty, memory.split
         alpha = np.asarray(problem.alpha, dtype=np.float64)
         ridge = np.array([pen.value(2.0, a) - 2.0 * pen.value(1.0, a) for a in np.ravel(alpha).tolist()])
-        return Rule(
+        return at.Rule(
             loss=problem.loss,
             pen=pen,
             alpha=split.inwards(alpha) if alpha.ndim else float(alpha),
@@ -224,43 +223,41 @@ class ImplicitSGD(BlockOptimizer):
         caution: float = 0.0,
     ) -> None:
         """Learn rows in this order."""
-        from ..kernels import implicit as kernels
         from ..kernels.dense import Work
+        from ..kernels.implicit import walk
 
-        memory.track = track = kernels.Track(*(values.copy() for values in memory.track))
+        memory.track = track = at.Track(*(values.copy() for values in memory.track))
         rule, weight = self._rule(problem, memory, caution), 1.0 if rows.weight is None else rows.weight
         work = Work(np.ascontiguousarray(rows.y), order, weight)
-        done = kernels.walk(rule, *parts, work, 0, len(order), running, judging, track)
+        done = walk(rule, *parts, work, 0, len(order), running, judging, track)
         memory.finite = memory.finite and done == len(order) and all(np.isfinite(values).all() for values in track)
         memory.steps += len(order)
 
     def _average(self, problem: Any, memory: Memory) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The averaged weights (K, d), the intercepts (K,) of columns less `centre`, and that (d,)."""
-        from ..kernels import implicit as kernels
-
         weights, records = self._now(problem, memory)
-        averaged, split = memory.track.sums[kernels.AVERAGED], memory.split
+        averaged, split = memory.track.sums[at.AVERAGED], memory.split
         coef = np.hstack([weights[1], records[1] / max(0.5 * averaged * (averaged + 1.0), 1.0)])
         if problem.penalty.sparse:
             coef[np.hstack([weights[0], records[0]]) == 0] = 0.0
-        return split.outwards(coef), memory.track.outputs[kernels.MEAN_BIAS], self._centre(memory)
+        return split.outwards(coef), memory.track.outputs[at.MEAN_BIAS], self._centre(memory)
 
     def _iterate(self, problem: Any, memory: Memory) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The same of the last iterate."""
-        from ..kernels import implicit as kernels
-
         weights, records = self._now(problem, memory)
         coef = memory.split.outwards(np.hstack([weights[0], records[0]]))
-        return coef, memory.track.outputs[kernels.BIAS], self._centre(memory)
+        return coef, memory.track.outputs[at.BIAS], self._centre(memory)
 
     def _now(self, problem: Any, memory: Memory) -> tuple[np.ndarray, np.ndarray]:
         """Weights and averages of the dense columns, (2, K, m), and of the others, these as sums, (2, K, d - m)."""
-        from ..kernels import implicit as kernels
+        from ..kernels.implicit import settle
 
         (_, K, m), track = memory.track.weights.shape, memory.track
+        if m == memory.split.n_features:
+            return track.weights, np.empty((2, K, 0))
         records = track.records.copy()
-        kernels.settle(self._rule(problem, memory), m, track._replace(records=records))
-        return track.weights, records[m:, kernels.HEAD :].reshape(-1, K, 2).transpose(2, 1, 0)
+        settle(self._rule(problem, memory), m, track._replace(records=records))
+        return track.weights, records[m:, at.HEAD :].reshape(-1, K, 2).transpose(2, 1, 0)
 
     @staticmethod
     def _centre(memory: Memory) -> np.ndarray:
@@ -274,15 +271,13 @@ class ImplicitSGD(BlockOptimizer):
     def improve(
         self, problem: Any, memory: Memory, block: Any, order: Callable[[], np.ndarray], enough: Callable[[], bool]
     ) -> None:
-        from ..kernels import implicit as kernels
-
         require_lazy(problem, block.X)
         rows, n, mark = Rows(block.X, block.y, block.weight), len(block), fingerprint(problem, block)
         present = np.arange(n, dtype=np.int32) if block.present is None else block.present
         if memory.mark != mark:
             self._set_out(problem, memory, block)
         memory.mark = mark
-        if memory.track is None or memory.track.sums[kernels.COUNT] != n:
+        if memory.track is None or memory.track.sums[at.COUNT] != n:
             parts = self._survey(problem, memory, rows, present, block)
         else:
             parts = block.parts(memory.split)
@@ -293,24 +288,22 @@ class ImplicitSGD(BlockOptimizer):
 
     def _set_out(self, problem: Any, memory: Memory, block: Any) -> None:
         """The best weights so far, on rows that are new: those at hand, or constants."""
-        from ..kernels import implicit as kernels
-
         coef, intercept = self.weights(problem, memory, np.float64)
-        if memory.track is not None and memory.track.sums[kernels.COUNT] != len(block):
+        if memory.track is not None and memory.track.sums[at.COUNT] != len(block):
             memory.coef, memory.intercept, memory.track = coef, intercept, None
-        nothing, sample = np.zeros(memory.coef.shape), Rows(None, block.y, block.weight)
+        still, sample = nothing(problem, memory.coef), Rows(None, block.y, block.weight)
         if block.present is not None:
             sample = sample.take(block.present)
-        flat = (
-            constants(problem.loss, sample.y, sample.weight, len(nothing)) if problem.fit_intercept else 0 * intercept
-        )
-        lowest = problem.mean_loss(block.featureless, nothing[:, :0], flat)
+        flat = 0.0 * intercept
+        if problem.fit_intercept:
+            flat = constants(problem.loss, sample.y, sample.weight, len(flat))
+        lowest = problem.objective(block, still, flat)
         memory.pending, memory.waiting = (), 0
-        memory.best, memory.objective = (nothing, flat, nothing[0]), lowest
+        memory.best, memory.objective = (still, flat, 0.0 * still[0]), lowest
         if coef.any() or intercept.any():
             objective = problem.objective(block, coef, intercept)
             if objective < lowest:
-                memory.best, memory.objective = (coef, intercept, nothing[0]), objective
+                memory.best, memory.objective = (coef, intercept, 0.0 * still[0]), objective
         memory.curve = (memory.objective,)
 
     def _choose(self, problem: Any, memory: Memory, block: Any) -> None:
@@ -331,13 +324,14 @@ class ImplicitSGD(BlockOptimizer):
 
     def _restart(self, problem: Any, memory: Memory) -> None:
         """Begin the average anew."""
-        from ..kernels import implicit as kernels
+        from ..kernels.implicit import settle
 
-        memory.track = track = kernels.Track(*(values.copy() for values in memory.track))
-        kernels.settle(self._rule(problem, memory), memory.split.n_dense, track)
-        track.sums[kernels.AVERAGED] = 0.0
-        track.records[:, kernels.BEFORE] = 0.0
-        track.records[:, kernels.HEAD + 1 :: 2] = 0.0
+        memory.track = track = at.Track(*(values.copy() for values in memory.track))
+        if memory.split.n_dense < memory.split.n_features:
+            settle(self._rule(problem, memory), memory.split.n_dense, track)
+        track.sums[at.AVERAGED] = 0.0
+        track.records[:, at.BEFORE] = 0.0
+        track.records[:, at.HEAD + 1 :: 2] = 0.0
 
 
 def outwards(coef: np.ndarray, intercept: np.ndarray, centre: np.ndarray, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -345,6 +339,12 @@ def outwards(coef: np.ndarray, intercept: np.ndarray, centre: np.ndarray, dtype:
     largest = np.finfo(dtype).max
     coef = np.ascontiguousarray(np.clip(coef, -largest, largest).astype(dtype))
     return coef, intercept - coef.astype(np.float64) @ centre
+
+
+def nothing(problem: Any, coef: np.ndarray) -> np.ndarray:
+    """Weights of 0, or those nearest to it within the bounds."""
+    still = np.zeros(coef.shape)
+    return still if problem.bounds is None else np.clip(still, *problem.bounds)
 
 
 def require_lazy(problem: Any, X: Any) -> None:
@@ -416,11 +416,9 @@ class Memory:
     @property
     def progressive(self) -> tuple[float, float]:
         """The sums of the losses on the rows of a stream before they were learned, and of their weights."""
-        from ..kernels import implicit as kernels
-
         if self.track is None:
             return 0.0, 0.0
-        return float(self.track.outputs[kernels.SEEN].sum()), float(self.track.sums[kernels.LEARNED])
+        return float(self.track.outputs[at.SEEN].sum()), float(self.track.sums[at.LEARNED])
 
     @property
     def blank(self) -> bool:
