@@ -356,7 +356,8 @@ def test_fit_after_partial_fit_and_partial_fit_after_fit():
     begun = stream._problem_.objective(Block(MIXED, NUMBERS[:, None]), *stream._weights())
     assert stream.fit(MIXED, NUMBERS).loss_curve_[0] <= begun
     model = regressor(tol=None, max_iter=3).fit(MIXED[:1000], NUMBERS[:1000]).partial_fit(MIXED[1000:], NUMBERS[1000:])
-    assert model.score(MIXED, NUMBERS) > 0.75
+    exact = LinearRegressor(optimizer="newton").fit(MIXED, NUMBERS)
+    assert model.score(MIXED, NUMBERS) > exact.score(MIXED, NUMBERS) - 0.005
     assert math.isnan(model.optimality_gap_)
     model.set_params(loss="quantile").partial_fit(MIXED, NUMBERS)
     assert np.isfinite(weights(model)).all()
