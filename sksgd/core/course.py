@@ -71,7 +71,8 @@ class Course:
         self.point = self._measure(u, self._products(u[None])[0])
         self._bend_of: tuple[Any, Any] = (None, None)
         columns, steps = past
-        same = np.array_equal(columns, design.split.columns) and all(step.shape == u.shape for step in steps)
+        ours: Any = design.split.columns
+        same = np.array_equal(columns, ours) and all(step.shape == u.shape for step in steps)
         self.steps: list[np.ndarray] = list(steps) if same else []
         self.moves: list[np.ndarray] = list(self._products(np.stack(self.steps))) if self.steps and self.smooth else []
 
@@ -137,7 +138,7 @@ class Course:
         point = self.point
         bend = self._bend()
         bend = np.maximum(bend, 1e-6 * np.append(self.design.square, 1.0) * bend[:, -1:])
-        w, slope, of_w = (np.ascontiguousarray(values) for values in (point.u[:, :-1], point.slope[:, :-1], bend[:, :-1]))
+        w, slope, of_w = (np.ascontiguousarray(values[:, :-1]) for values in (point.u, point.slope, bend))
         gain = float(decrement(self.problem.penalty, w, slope, of_w, self.alpha, self.bounds))
         if self.problem.fit_intercept:
             gain += float((0.5 * point.slope[:, -1] ** 2 / np.maximum(bend[:, -1], 1e-300)).sum())

@@ -1,4 +1,4 @@
-"""The rows of a fit in the form that first-order steps want: dense columns centred, sparse ones not, empty ones away."""
+"""The rows of a fit as first-order steps want them: dense columns centred, sparse ones not, empty ones left out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from .batches import Block, unlocked
 from .split import Split
-from .sweeps import PIECE
+from .sweeps import PIECE, Rows
 
 #: A variance is rounding if it is below the square of this times the mean; digits that may cancel in sums.
 NOISE, CANCELLED = 1e-12, 1e3
@@ -42,9 +42,9 @@ class Design:
     """
 
     def __init__(self, block: Block, centre: bool):
-        X, y, weight = block.X, block.y, block.weight
-        if block.present is not None:
-            X, y, weight = X[block.present], y[block.present], weight[block.present]
+        rows = Rows(block.X, block.y, block.weight)
+        rows = rows if block.present is None else rows.take(block.present)
+        X, y, weight = rows.X, rows.y, rows.weight
         self.n, self.y, self.weight = X.shape[0], y, None if weight is None else weight / weight.mean()
         self.split = Split.of(X, empty=False)
         dense, self._sparse = self.split.parts(X)
@@ -103,12 +103,12 @@ class Design:
 
     def sums(self, slopes: np.ndarray) -> np.ndarray:
         """The sums of the rows times slopes (n, K): (K, width)."""
-        n_dense, K = self.split.n_dense, slopes.shape[1]
-        result = np.zeros((K, self.split.width))
+        n_dense = self.split.n_dense
+        result = np.zeros((slopes.shape[1], self.split.width))
         if self._sparse is not None:
             result += (self._sparse.T @ slopes).T
         if self._direct:
-            result[:, :n_dense] = np.stack([slope @ self.dense for slope in slopes.T]) if K < 3 else slopes.T @ self.dense
+            _multiply(self.dense.T, slopes.T, result[:, :n_dense].T)
             result[:, :n_dense] -= np.outer(slopes.sum(axis=0), self.mean[:n_dense])
         else:
             for part, Z in self._pieces():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .descent import Margins, search
@@ -77,7 +79,7 @@ class Subspace:
             s = -solve(self._gram(bends) + self.second, np.zeros(a.shape[1]), right)
             before, fall, move = totals + self._penalty(a), -(right * s).sum(axis=1), self.move(s)
 
-            def value(t: np.ndarray, a=a, s=s, scores=scores, move=move) -> np.ndarray:
+            def value(t: Any, a: Any = a, s: Any = s, scores: Any = scores, move: Any = move) -> np.ndarray:
                 return margins.total(scores + t * move) + self._penalty(a + t[:, None] * s)
 
             t = np.ones(self.S) if margins.loss.quadratic else search(value, before, fall)

@@ -28,7 +28,7 @@ EXTRA = 4
 
 
 class Work(NamedTuple):
-    """Targets, the order of the rows; gradients of the loss (n, K) at the snapshot; what multiplies a row's gradient."""
+    """Targets, the order of the rows; gradients (n, K) of the loss at the snapshot, and what multiplies those of a row."""
 
     y: np.ndarray
     order: np.ndarray
@@ -205,7 +205,7 @@ def _(pen: Any, w: Any, drag: Any, step: Any, keep: Any, bounds: Any, j: Any) ->
 
 
 def idle(pen: Any, w: float, k: float, drag: float, step: float, keep: float, log: float, bounds: Any, j: int) -> Any:
-    """The weight after k such ends of steps, and the sum of what it was after each; without a sum if there is a Penalty.
+    """The weight after k such ends of steps, and the sum of what it was after each: 0 if there is a Penalty.
 
     By `Penalty.drift`, whose resting point is the same, where there is one; else by as many steps, until the weight
     rests.
