@@ -43,6 +43,7 @@ class Block:
             # In the integers of a sampler's order, or kernels would be compiled for others too.
             self.present = np.flatnonzero(weight).astype(np.int32 if len(weight) < 2**31 else np.int64, copy=False)
         self.weight = None if weight is None else unlocked(weight)
+        self._split = self._parts = None
 
     def __len__(self) -> int:
         """The number of rows present."""
@@ -62,6 +63,14 @@ class Block:
         indptr = self.X.indptr.astype(np.int32, copy=False) if len(self.X.data) <= limit else self.X.indptr
         indices = indices.view(np.uint32 if narrow else np.uint64)
         return CSR(unlocked(self.X.data), unlocked(indices), unlocked(indptr))
+
+    def parts(self, split: Any) -> tuple[Any, Any]:
+        """The dense columns (n, m) of a `Split`, and the others as a tuple of arrays or None, for the kernels."""
+        if self._split is not split:
+            dense, others = split.parts(self.X)
+            rest = None if others is None else Block(others, self.y).rows
+            self._split, self._parts = split, (unlocked(dense), rest)
+        return self._parts
 
     @property
     def featureless(self) -> Block:

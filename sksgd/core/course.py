@@ -27,9 +27,9 @@ class Point:
     u : ndarray of shape (K, width + 1)
         Weights of the columns of the `Design`, and the intercept of the centred rows.
     scores, slopes, bends : ndarray of shape (n, K)
-        The derivatives of the loss, without the weights of the rows.
-    slope, bend : ndarray of shape (K, width + 1)
-        Gradient and diagonal of the Hessian of the mean loss.
+        The derivatives of the loss, times the weights of the rows.
+    slope : ndarray of shape (K, width + 1)
+        The gradient of the mean loss.
     objective : float
     """
 
@@ -38,7 +38,6 @@ class Point:
     slopes: np.ndarray
     bends: np.ndarray
     slope: np.ndarray
-    bend: np.ndarray
     objective: float
 
 
@@ -57,8 +56,8 @@ class Course:
         self.problem, self.K = problem, len(coef)
         self.design = design = Design(block, problem.fit_intercept)
         self.margins = Margins(problem.loss, design.y, design.weight, self.K)
-        self.alpha = design.inwards(np.full(design.n_features, problem.alpha))
-        self.bounds = None if problem.bounds is None else np.ascontiguousarray(design.inwards(problem.bounds))
+        self.alpha = design.split.inwards(np.full(design.split.n_features, problem.alpha))
+        self.bounds = None if problem.bounds is None else np.ascontiguousarray(design.split.inwards(problem.bounds))
         one, two = (problem.penalty.value(w, 1.0) for w in (1.0, 2.0))
         self.smooth = problem.penalty.linear and two == 4.0 * one and problem.bounds is None
         self.strength = np.append((two - 2.0 * one) * self.alpha, 0.0)
@@ -66,24 +65,26 @@ class Course:
         self.others = np.where(np.asarray(problem.alpha) > 0, 0.0, coef)
         if problem.bounds is not None:
             self.others, coef = (np.clip(values, *problem.bounds) for values in (self.others, coef))
-        w = design.inwards(coef)
-        self.of_others = problem.penalty_value(design.outwards(np.zeros_like(w), self.others))
+        w = design.split.inwards(coef)
+        self.of_others = problem.penalty_value(design.split.outwards(np.zeros_like(w), self.others))
         u = np.column_stack([w, intercept + w @ design.mean])
         self.point = self._measure(u, self._products(u[None])[0])
+        self._bend_of: tuple[Any, Any] = (None, None)
         columns, steps = past
-        same = np.array_equal(columns, design.columns) and all(step.shape == u.shape for step in steps)
+        ours: Any = design.split.columns
+        same = np.array_equal(columns, ours) and all(step.shape == u.shape for step in steps)
         self.steps: list[np.ndarray] = list(steps) if same else []
         self.moves: list[np.ndarray] = list(self._products(np.stack(self.steps))) if self.steps and self.smooth else []
 
     def past(self) -> tuple[Any, tuple[np.ndarray, ...]]:
         """The steps of the last passes, with the features that they are for; None for all."""
-        return self.design.columns, tuple(self.steps)
+        return self.design.split.columns, tuple(self.steps)
 
     def weights(self) -> tuple[np.ndarray, np.ndarray, Any]:
         """Raw weights (K, d), intercepts (K,), and the means (d,) of the features that are subtracted."""
         design, w = self.design, self.point.u[:, :-1]
-        mean = design.outwards(design.mean, np.zeros(design.n_features))
-        return design.outwards(w, self.others), self.point.u[:, -1] - w @ design.mean, mean
+        mean = design.split.outwards(design.mean)
+        return design.split.outwards(w, self.others), self.point.u[:, -1] - w @ design.mean, mean
 
     # ---- points ------------------------------------------------------------------------------------------------------
 
@@ -99,12 +100,16 @@ class Course:
         mass, weight = self.margins.mass, self.design.weight
         if self.problem.loss.joint:  # whose bends are shares s times row weights; the Hessian has s (1 - s)
             bends *= 1.0 - bends if weight is None else 1.0 - bends / weight[:, None]
-        slope, bend = self.design.sums(slopes, bends)
-        slope, bend = np.column_stack([slope, slopes.sum(axis=0)]), np.column_stack([bend, bends.sum(axis=0)])
-        if weight is not None:
-            slopes, bends = slopes / weight[:, None], bends / weight[:, None]
-        objective = self._objective(totals, scores, u)
-        return Point(u, scores, slopes, bends, slope / mass, bend / mass, objective)
+        slope = np.column_stack([self.design.sums(slopes), slopes.sum(axis=0)]) / mass
+        return Point(u, scores, slopes, bends, slope, self._objective(totals, scores, u))
+
+    def _bend(self) -> np.ndarray:
+        """The diagonal of the Hessian of the mean loss at the point, (K, width + 1)."""
+        if self._bend_of[0] is not self.point:
+            bends = self.point.bends
+            bend = np.column_stack([self.design.square_sums(bends), bends.sum(axis=0)]) / self.margins.mass
+            self._bend_of = self.point, bend
+        return self._bend_of[1]
 
     def _objective(self, totals: np.ndarray, scores: np.ndarray, u: np.ndarray) -> float:
         """The objective at these scores and weights; infinite where `Margins` does not give the losses themselves."""
@@ -131,8 +136,9 @@ class Course:
         from ..kernels.svrg import decrement
 
         point = self.point
-        bend = np.maximum(point.bend, 1e-6 * np.append(self.design.square, 1.0) * point.bend[:, -1:])
-        w, slope, of_w = (np.ascontiguousarray(values) for values in (point.u[:, :-1], point.slope[:, :-1], bend[:, :-1]))
+        bend = self._bend()
+        bend = np.maximum(bend, 1e-6 * np.append(self.design.square, 1.0) * bend[:, -1:])
+        w, slope, of_w = (np.ascontiguousarray(values[:, :-1]) for values in (point.u, point.slope, bend))
         gain = float(decrement(self.problem.penalty, w, slope, of_w, self.alpha, self.bounds))
         if self.problem.fit_intercept:
             gain += float((0.5 * point.slope[:, -1] ** 2 / np.maximum(bend[:, -1], 1e-300)).sum())
@@ -148,10 +154,10 @@ class Course:
         short by.
         """
         loss, design, point = self.problem.loss, self.design, self.point
-        share = 1.0 if design.weight is None else design.weight
+        share = np.ones(design.n) if design.weight is None else design.weight
         # The matrix diag(s) - s s' is at most twice the largest element of its diagonal.
         factor = 2.0 if loss.joint else 1.0
-        bends, bend = factor * point.bends.max(axis=1), factor * point.bend.max(axis=0)
+        bends, bend = factor * point.bends.max(axis=1) / share, factor * self._bend().max(axis=0)
         bound = loss.max_curvature if np.isfinite(loss.max_curvature) else float((share * bends).mean())
         bends = bends + lift * np.maximum(bound - bends, 0.0)
         bend = bend + lift * np.maximum(bound * np.append(design.square, 1.0) - bend, 0.0)
@@ -182,28 +188,29 @@ class Course:
         from ..kernels.svrg import EXTRA, Columns, Work, inner_loop
 
         design, point, K = self.design, self.point, self.K
-        n_dense = design.dense.shape[1]
-        dense, sparse = slice(0, n_dense), slice(n_dense, design.width)
+        dense = slice(0, design.split.n_dense)
         pull = step[:-1] * self.strength[:-1]
         keep = pull / (1.0 + pull) if self.smooth else self.alpha
         drag = step * point.slope
         if self.smooth:
             drag[:, :-1] *= 1.0 - keep
-        ours = (design.mean[dense], step[dense], keep[dense], point.u[:, dense].copy(), np.zeros((K, n_dense)))
+        ours = (design.mean[dense], step[dense], keep[dense], point.u[:, dense].copy(), np.zeros((K, dense.stop)))
         columns = Columns(design.dense, *ours, np.ascontiguousarray(drag[:, dense]))
-        records = np.zeros((design.width - n_dense, 3 * K + EXTRA))
-        records[:, :K], records[:, 2 * K : 3 * K] = point.u[:, sparse].T, drag[:, sparse].T
-        records[:, 3 * K + 1], records[:, 3 * K + 2] = step[sparse], keep[sparse]
-        if self.smooth:
-            records[:, 3 * K + 3] = np.log1p(-keep[sparse])
+        records = np.zeros((0 if design.rows is None else design.split.width, 3 * K + EXTRA))
+        if design.rows is not None:
+            records[:, :K], records[:, 2 * K : 3 * K] = point.u[:, :-1].T, drag[:, :-1].T
+            records[:, 3 * K + 1], records[:, 3 * K + 2] = step[:-1], keep
+            if self.smooth:
+                records[:, 3 * K + 3] = np.log1p(-keep)
         bias = np.stack([point.u[:, -1], np.zeros(K), drag[:, -1]])
         penalty = None if self.smooth else self.problem.penalty
-        work = Work(design.y, order, point.slopes, 1.0 / often)
+        slopes = point.slopes if design.weight is None else point.slopes / design.weight[:, None]
+        work = Work(design.y, order, slopes, 1.0 / often)
         inner_loop(self.problem.loss, penalty, work, columns, design.rows, records, bias, step[-1], self.bounds)
-        end = np.column_stack([columns.w, records[:, :K].T, bias[0]])
+        end = np.column_stack([columns.w, records[dense.stop :, :K].T, bias[0]])
         if not self.smooth:
             return [end]
-        total = np.column_stack([columns.total, records[:, K : 2 * K].T, bias[1]])
+        total = np.column_stack([columns.total, records[dense.stop :, K : 2 * K].T, bias[1]])
         return [total / max(len(order), 1), end]
 
     # ---- searches ----------------------------------------------------------------------------------------------------

@@ -1,25 +1,24 @@
-"""The rows of a fit in the form that first-order steps want: dense columns centred, sparse ones not, empty ones away."""
+"""The rows of a fit as first-order steps want them: dense columns centred, sparse ones not, empty ones left out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from .batches import Block, unlocked
 from .split import Split
-from .sweeps import PIECE
+from .sweeps import PIECE, Rows
 
-#: A variance is rounding if it is below the square of this times the mean.
-NOISE = 1e-12
+#: A variance is rounding if it is below the square of this times the mean; digits that may cancel in sums.
+NOISE, CANCELLED = 1e-12, 1e3
 
 
 class Design:
     """Rows whose weights are positive, and the moments of their columns.
 
-    Vectors over columns have the dense columns first, then the sparse columns that have a value in some row: `inwards`
-    and `outwards` change from and to the order of the features.
+    Vectors over columns have the dense columns first, then the sparse columns that have a value in some row.
 
     Parameters
     ----------
@@ -29,10 +28,13 @@ class Design:
 
     Attributes
     ----------
-    n, width : int
-        The numbers of rows and columns.
+    split : Split
+        The order of the columns.
+    n : int
     dense : ndarray of shape (n, n_dense)
-    sparse : CSR array of shape (n, width - n_dense), or None
+        Not centred.
+    rows : CSR or None
+        The sparse columns for the kernels.
     y, weight : ndarray
         Targets, and weights of mean 1 or None.
     mean, square : ndarray of shape (width,)
@@ -40,96 +42,95 @@ class Design:
     """
 
     def __init__(self, block: Block, centre: bool):
-        X, y, weight = block.X, block.y, block.weight
-        if block.present is not None:
-            X, y, weight = X[block.present], y[block.present], weight[block.present]
-        split = Split.of(X)
-        self.n, self.n_features = X.shape
-        dense, self.sparse = split.parts(X)
-        self.dense = unlocked(dense)
-        self.y, self.weight = y, None if weight is None else weight / weight.mean()
-        self.columns = split.columns
-        if self.sparse is not None:
-            self._leave_out_empty(split)
-        self.width = self.dense.shape[1] + (0 if self.sparse is None else self.sparse.shape[1])
+        rows = Rows(block.X, block.y, block.weight)
+        rows = rows if block.present is None else rows.take(block.present)
+        X, y, weight = rows.X, rows.y, rows.weight
+        self.n, self.y, self.weight = X.shape[0], y, None if weight is None else weight / weight.mean()
+        self.split = Split.of(X, empty=False)
+        dense, self._sparse = self.split.parts(X)
+        self.dense, self.rows = unlocked(dense), None
+        if self._sparse is not None:
+            self.rows = Block(self._sparse, y).rows
+            arrays = (np.square(self._sparse.data, dtype=np.float64), self._sparse.indices, self._sparse.indptr)
+            self._squares = sp.csr_array(arrays, shape=self._sparse.shape)
         self._find_moments(centre)
-        #: The sparse columns for the kernels, or None.
-        self.rows = None if self.sparse is None else Block(self.sparse, y, None).rows
-
-    def _leave_out_empty(self, split: Split) -> None:
-        d, n_dense = split.n_features, split.n_dense
-        used = np.zeros(d, bool)
-        used[self.sparse.indices] = True
-        kept = np.flatnonzero(used)
-        place = np.empty(d, self.sparse.indices.dtype)
-        place[kept] = np.arange(len(kept))
-        arrays = (self.sparse.data, place[self.sparse.indices], self.sparse.indptr)
-        self.sparse = type(self.sparse)(arrays, shape=(self.n, len(kept)))
-        kept = np.concatenate([np.arange(n_dense), kept])
-        self.columns = kept if split.columns is None else split.columns[kept]
 
     def _find_moments(self, centre: bool) -> None:
-        n_dense = self.dense.shape[1]
-        self.mean, self.square = np.zeros(self.width), np.zeros(self.width)
-        share = np.full(self.n, 1.0 / self.n) if self.weight is None else self.weight / self.n
+        n_dense = self.split.n_dense
+        self.mean, self._direct = np.zeros(self.split.width), False
+        share = np.full((self.n, 1), 1.0 / self.n) if self.weight is None else self.weight[:, None] / self.n
         if centre:
-            means = sum((share[part] @ Z for part, Z in self._pieces()), np.zeros(n_dense))
+            means = sum((share[part, 0] @ Z for part, Z in self._pieces()), np.zeros(n_dense))
             self.mean[:n_dense] = np.where(np.isfinite(means), means, 0.0)
-        self.square[:n_dense] = sum((share[part] @ (Z * Z) for part, Z in self._pieces()), np.zeros(n_dense))
+        self.square = self.square_sums(share)[0]
         self.square[self.square <= (NOISE * self.mean) ** 2] = 0.0
-        if self.sparse is not None:
-            self._squares = self.sparse.multiply(self.sparse).tocsr()
-            self.square[n_dense:] = self._squares.T @ share
+        # Products of rows that are not centred, and then of their means, lose no digits that matter.
+        near = np.abs(self.mean) <= CANCELLED * np.sqrt(self.square)
+        self._direct = self.dense.dtype == np.float64 and bool(near.all())
 
     def _pieces(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Some rows at a time: their places, and their dense columns, centred."""
-        n_dense = self.dense.shape[1]
+        """Some rows at a time: their places, and their dense columns, centred, in memory that is used again."""
+        n_dense = self.split.n_dense
         size = max(256, PIECE // max(n_dense, 1))
+        room = np.empty((min(size, self.n), n_dense))
         for first in range(0, self.n if n_dense else 0, size):
             part = slice(first, min(first + size, self.n))
-            yield part, self.dense[part] - self.mean[:n_dense]
-
-    def inwards(self, values: np.ndarray) -> np.ndarray:
-        """Values (..., n_features) of the columns."""
-        return values if self.columns is None else values[..., self.columns]
-
-    def outwards(self, values: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Values (..., n_features) of the features: `others` where a column is empty."""
-        if self.columns is None:
-            return values
-        result = others.copy()
-        result[..., self.columns] = values
-        return result
+            yield part, np.subtract(self.dense[part], self.mean[:n_dense], out=room[: part.stop - first])
 
     def products(self, w: np.ndarray) -> np.ndarray:
         """Rows times weights (m, width): (n, m)."""
-        n_dense = self.dense.shape[1]
-        result = np.zeros((self.n, len(w)))
-        for part, Z in self._pieces():
-            np.matmul(Z, w[:, :n_dense].T, out=result[part])
-        if self.sparse is not None:
-            result += self.sparse @ np.ascontiguousarray(w[:, n_dense:].T)
+        n_dense = self.split.n_dense
+        result, ours = np.zeros((self.n, len(w))), w[:, :n_dense]
+        if self._direct:
+            _multiply(self.dense, ours, result)
+            result -= ours @ self.mean[:n_dense]
+        else:
+            for part, Z in self._pieces():
+                _multiply(Z, ours, result[part])
+        if self._sparse is not None:
+            result += self._sparse @ np.ascontiguousarray(w.T)
         return result
 
     def norms(self, scale: np.ndarray) -> np.ndarray:
         """The squared norms of the rows in the metric diag(scale)."""
-        n_dense = self.dense.shape[1]
         result = np.zeros(self.n)
         for part, Z in self._pieces():
-            result[part] = (Z * Z) @ scale[:n_dense]
-        if self.sparse is not None:
-            result += self._squares @ scale[n_dense:]
+            Z *= Z
+            result[part] = Z @ scale[: self.split.n_dense]
+        if self._sparse is not None:
+            result += self._squares @ scale
         return result
 
-    def sums(self, slopes: np.ndarray, bends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The sums of the rows times slopes (n, K), and of their squares times bends (n, K): (K, width) both."""
-        n_dense = self.dense.shape[1]
-        first, second = np.zeros((2, slopes.shape[1], self.width))
+    def sums(self, slopes: np.ndarray) -> np.ndarray:
+        """The sums of the rows times slopes (n, K): (K, width)."""
+        n_dense = self.split.n_dense
+        result = np.zeros((slopes.shape[1], self.split.width))
+        if self._sparse is not None:
+            result += (self._sparse.T @ slopes).T
+        if self._direct:
+            _multiply(self.dense.T, slopes.T, result[:, :n_dense].T)
+            result[:, :n_dense] -= np.outer(slopes.sum(axis=0), self.mean[:n_dense])
+        else:
+            for part, Z in self._pieces():
+                result[:, :n_dense] += slopes[part].T @ Z
+        return result
+
+    def square_sums(self, bends: np.ndarray) -> np.ndarray:
+        """The sums of their squares times bends (n, K): (K, width)."""
+        n_dense = self.split.n_dense
+        result = np.zeros((bends.shape[1], self.split.width))
+        if self._sparse is not None:
+            result += (self._squares.T @ bends).T
         for part, Z in self._pieces():
-            first[:, :n_dense] += slopes[part].T @ Z
             Z *= Z
-            second[:, :n_dense] += bends[part].T @ Z
-        if self.sparse is not None:
-            first[:, n_dense:] = (self.sparse.T @ slopes).T
-            second[:, n_dense:] = (self._squares.T @ bends).T
-        return first, second
+            result[:, :n_dense] += bends[part].T @ Z
+        return result
+
+
+def _multiply(Z: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
+    """Z w' into `out`; vector by vector where there are few, which BLAS is faster at."""
+    if len(w) > 2:
+        np.matmul(Z, w.T, out=out)
+        return
+    for k, vector in enumerate(w):
+        out[:, k] = Z @ vector

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .descent import Margins, search
@@ -66,7 +68,7 @@ class Subspace:
     def minimise(self, scores: np.ndarray, rounds: int = 8) -> np.ndarray:
         """The coefficients (S, m) of the minimum, from `scores` (n, K), by Newton steps.
 
-        As many as it takes to find all but a thousandth of what the first could gain.
+        As many as it takes until one gains little beside another; the next would gain next to nothing.
         """
         margins, lift, most = self.margins, 0.0, 0.0
         a = np.zeros(self.first.shape)
@@ -77,12 +79,12 @@ class Subspace:
             s = -solve(self._gram(bends) + self.second, np.zeros(a.shape[1]), right)
             before, fall, move = totals + self._penalty(a), -(right * s).sum(axis=1), self.move(s)
 
-            def value(t: np.ndarray, a=a, s=s, scores=scores, move=move) -> np.ndarray:
+            def value(t: Any, a: Any = a, s: Any = s, scores: Any = scores, move: Any = move) -> np.ndarray:
                 return margins.total(scores + t * move) + self._penalty(a + t[:, None] * s)
 
             t = np.ones(self.S) if margins.loss.quadratic else search(value, before, fall)
             a, scores, most = a + t[:, None] * s, scores + t * move, max(most, fall.sum())
-            if not fall.sum() > max(1e-3 * most, 1e-15 * np.abs(before).sum()):
+            if not fall.sum() > max(0.03 * most, 1e-15 * np.abs(before).sum()):
                 break
             lift = 1.0 if (t < 0.3).any() else 0.1 * lift
         return a

@@ -1,71 +1,50 @@
-"""Standardised, implicit, averaged SGD: rows one by one, in coordinates that are found on the way.
-
-Columns are split as in `sksgd.core.split`: dense ones stand in arrays, whose mean is taken off, and the others in CSR
-rows, which are as they are. What a row does not touch of these waits: a record holds the mean square of a column, the
-time and the mass of the average at which it was last touched, and for each output its weight and the sum of mass times
-weight since the average began. Time is the sum of the steps, which differ from output to output by a factor only.
-
-Intercepts are those of the centred columns. All numbers but those of the data are float64.
-"""
+"""Standardised, implicit, averaged SGD: rows one by one, in coordinates that are found on the way; see `track`."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
-from numba.extending import overload
 
 from ..functions import exp
+from ..track import (
+    ALPHAS,
+    AVERAGED,
+    BEFORE,
+    BEND,
+    BIAS,
+    COUNT,
+    FLAT,
+    HEAD,
+    HELD_SUM,
+    HELD_W,
+    IDLE,
+    LEARNED,
+    MASS,
+    MEAN_BIAS,
+    MEAN_FLAT,
+    MISSED,
+    N_HELD,
+    RECENT,
+    RECENT_FLAT,
+    SCALES,
+    SEEN,
+    SQUARE,
+    SQUARES,
+    STEPS,
+    TIME,
+    VALUES,
+    WHEN,
+)
 from .dense import sum_up
 from .intrinsics import borrowed, get, prefetch, put
 from .jit import REORDER, helper, kernel
-from .rows import AHEAD, CLOSE, LONG, csr_ahead, dense_ahead, dense_soon, span, visited
 from .records import longest
+from .response import adapt, response, rest
+from .rows import AHEAD, CLOSE, LONG, dense_ahead, dense_soon, records_ahead, span, visited
 from .scalars import log
-from .update import clip, gradient_of, item, log_sum_exp, target_of, value_of
-
-# Places in `Track.sums`: updates, the sum of the squared lengths of their rows, rows and weights that the moments are
-# of, the time, updates that the average is of, and the weights of the rows in `SEEN`.
-STEPS, SQUARES, COUNT, MASS, TIME, AVERAGED, LEARNED, N_SUMS = range(8)
-# Lines of `Track.outputs`: intercepts, their average, curvatures; recent means of the losses and of the squared
-# gradients; sums of the losses that the average had on rows before it learned them; a model without features and its
-# average; recent means of the losses of both averages on rows before they learned them.
-BIAS, MEAN_BIAS, BEND, LOSS, SLOPE, SEEN, FLAT, MEAN_FLAT, RECENT, RECENT_FLAT, N_LINES = range(11)
-# Numbers at the head of a record, before weight and sum of each output.
-SQUARE, WHEN, BEFORE, HEAD = range(4)
-
-
-class Rule(NamedTuple):
-    """The components, `alpha` and its quadratic part `ridge` (numbers or (d,)), and bounds, None or (2, d).
-
-    `pace` is what multiplies the mean squared length of a row to give the updates after which steps begin to fall,
-    `power` how fast they do; `caution` widens columns of CSR rows that were seen a few times only.
-    """
-
-    loss: Any
-    pen: Any
-    alpha: Any
-    ridge: Any
-    bounds: Any
-    intercept: bool
-    explicit: bool
-    pace: float
-    power: float
-    caution: float
-
-
-class Track(NamedTuple):
-    """Where the weights are: moments (m,), weights and averages (2, K, m), and the records of the other columns."""
-
-    mean: np.ndarray
-    spread: np.ndarray
-    scale: np.ndarray
-    weights: np.ndarray
-    records: np.ndarray
-    outputs: np.ndarray
-    sums: np.ndarray
+from .update import clip, item, log_sum_exp, target_of, value_of
 
 
 @kernel
@@ -73,7 +52,6 @@ def walk(rule, X, others, work, first, last, running, judging, track):
     """Learn the rows ``order[first:last]``; returns how many.
 
     `running`: whether they enter the moments; `judging`: whether losses on them are noted before they are learned.
-
     Rows are their dense columns `X` (n, m), and the `others` as CSR or None.
     It stops before the first row of which a prediction is not finite.
     """
@@ -82,14 +60,14 @@ def walk(rule, X, others, work, first, last, running, judging, track):
     _, K, m = weights.shape
     w, away = weights.reshape(-1), np.zeros(m)
     scores, means, steps = np.zeros(K), np.zeros(K), np.zeros(K)
-    scales = np.zeros(1)
+    held = np.zeros(N_HELD)
     if others is not None:
-        scales = np.zeros(longest(others, order, first, last))
+        held = np.zeros(N_HELD * longest(others, order, first, last))
     if not running:
         rescale(rule, mean, spread, scale, most(outputs, K))
     for i in range(first, last):
         r = visited(order, i)
-        ahead(X, others, y, order, i, last)
+        ahead(X, others, y, order, i, last, records)
         own, rate = item(weight, r), 0.0
         if running:
             sums[COUNT] += 1.0
@@ -105,7 +83,7 @@ def walk(rule, X, others, work, first, last, running, judging, track):
             outputs[BIAS, k] += shift * p
             outputs[MEAN_BIAS, k] += shift * a
         if others is not None:
-            q += touch(rule, others, r, records, outputs, sums, running, own, bend, scales, scores, means)
+            q += touch(rule, others, r, records, outputs, sums, running, own, bend, held, scores, means)
         if not math.isfinite(sum_up(scores) + q):
             return i - first
         q = max(q, 1e-300)
@@ -127,13 +105,13 @@ def walk(rule, X, others, work, first, last, running, judging, track):
                 outputs[BIAS, k] -= steps[k]
             outputs[MEAN_BIAS, k] += rho * (outputs[BIAS, k] - outputs[MEAN_BIAS, k])
         if others is not None:
-            move_touched(rule, others, r, records, scales, steps)
+            move_touched(rule, others, r, records, held, steps)
     return last - first
 
 
 @helper
-def ahead(X, others, y, order, i, last):
-    """Prefetch rows after position i."""
+def ahead(X, others, y, order, i, last, records):
+    """Prefetch rows after position i, and their records."""
     later = visited(order, min(i + AHEAD, last - 1))
     prefetch(y, later * y.shape[1])
     if X.shape[1] <= LONG:
@@ -141,7 +119,7 @@ def ahead(X, others, y, order, i, last):
     else:
         dense_ahead(X, later, 0, X.shape[1])
     if others is not None:
-        csr_ahead(others, y, order, i, last)
+        records_ahead(others, y, records.reshape(-1), records.shape[1], order, i, last)
 
 
 @helper
@@ -202,31 +180,68 @@ def product(w, at, away):
 
 
 @helper
-def touch(rule, others, r, records, outputs, sums, running, own, bend, scales, scores, means):
-    """Bring the records of a CSR row up to date; adds the row to scores, and returns its squared length."""
-    z, size, K, q = records.reshape(-1), records.shape[1], len(scores), 0.0
-    total, mass = sums[MASS], 0.5 * sums[AVERAGED] * (sums[AVERAGED] + 1.0)
+def touch(rule, others, r, records, outputs, sums, running, own, bend, held, scores, means):
+    """Bring the records of a CSR row up to date; adds the row to scores, and returns its squared length.
+
+    Numbers of a kind are copied to `held` side by side, so that loops over them vectorise.
+    """
+    z, size, K, room = records.reshape(-1), records.shape[1], len(scores), len(held) // N_HELD
+    now, mass = sums[TIME], 0.5 * sums[AVERAGED] * (sums[AVERAGED] + 1.0)
+    per_mass, per_bend, per_sum = 1.0 / sums[MASS], 1.0 / bend, 1.0 / max(mass, 1.0)
     start, n = span(others, r)
     for c in range(n):
         x, j = get(others.data, start + c) * 1.0, np.int64(get(others.indices, start + c))
-        at = j * size
+        at, square = j * size, own * x * x
         if running:
-            put(z, at + SQUARE, get(z, at + SQUARE) + own * x * x)
-        doubt = rule.caution * own * x * x
-        scale = inverse((get(z, at + SQUARE) + doubt) / total, item(rule.ridge, j) / bend, 0.0)
-        put(scales, c, scale)
-        q += scale * x * x
-        idle, missed = (sums[TIME] - get(z, at + WHEN)) * scale, mass - get(z, at + BEFORE)
-        for k in range(K):
-            p = at + HEAD + 2 * k
-            now, between = rest(rule.pen, get(z, p), idle / outputs[BEND, k], item(rule.alpha, j))
-            put(z, p, now)
-            put(z, p + 1, get(z, p + 1) + missed * between)
-            scores[k] += now * x
-            means[k] += get(z, p + 1) * x / max(mass, 1.0)
-        put(z, at + WHEN, sums[TIME])
+            put(z, at + SQUARE, get(z, at + SQUARE) + square)
+        wide = (get(z, at + SQUARE) + rule.caution * square) * per_mass
+        put(held, VALUES * room + c, x)
+        put(held, SCALES * room + c, wide + item(rule.ridge, j) * per_bend)
+        put(held, IDLE * room + c, now - get(z, at + WHEN))
+        put(held, MISSED * room + c, mass - get(z, at + BEFORE))
+        put(held, ALPHAS * room + c, item(rule.alpha, j))
+        put(z, at + WHEN, now)
         put(z, at + BEFORE, mass)
+    q = measure(held, room, n)
+    for k in range(K):
+        for c in range(n):
+            p = np.int64(get(others.indices, start + c)) * size + HEAD + 2 * k
+            put(held, HELD_W * room + c, get(z, p))
+            put(held, HELD_SUM * room + c, get(z, p + 1))
+        p, a = pay(rule.pen, held, room, n, 1.0 / outputs[BEND, k])
+        scores[k] += p
+        means[k] += a * per_sum
+        for c in range(n):
+            p = np.int64(get(others.indices, start + c)) * size + HEAD + 2 * k
+            put(z, p, get(held, HELD_W * room + c))
+            put(z, p + 1, get(held, HELD_SUM * room + c))
     return q
+
+
+@njit(**REORDER)
+def measure(held, room, n):
+    """Turn variances into scales, and return the squared length of the row."""
+    q = 0.0
+    for c in range(n):
+        scale, x = inverse(get(held, SCALES * room + c), 0.0, 0.0), get(held, VALUES * room + c)
+        put(held, SCALES * room + c, scale)
+        q += scale * x * x
+    return q
+
+
+@njit(**REORDER)
+def pay(pen, held, room, n, per_bend):
+    """Bring weights and sums of one output up to date, and return their products with the row."""
+    p, a = 0.0, 0.0
+    for c in range(n):
+        time = get(held, IDLE * room + c) * get(held, SCALES * room + c) * per_bend
+        w, between = rest(pen, get(held, HELD_W * room + c), time, get(held, ALPHAS * room + c))
+        total = get(held, HELD_SUM * room + c) + get(held, MISSED * room + c) * between
+        put(held, HELD_W * room + c, w)
+        put(held, HELD_SUM * room + c, total)
+        p += w * get(held, VALUES * room + c)
+        a += total * get(held, VALUES * room + c)
+    return p, a
 
 
 @helper
@@ -240,12 +255,12 @@ def judge(rule, y, r, own, share, t, means, scores, outputs):
     for k in range(K):
         value = value_of(loss, means[k], target_of(loss, y, r, k), k, norm)
         outputs[SEEN, k] += own * value
-        outputs[RECENT, k] += rho * share * (value - outputs[RECENT, k])
+        outputs[RECENT, k] += min(rho * share, 1.0) * (value - outputs[RECENT, k])
         scores[k] = outputs[MEAN_FLAT, k]
     norm = log_sum_exp(loss, scores, 0, K)
     for k in range(K):
         value = value_of(loss, scores[k], target_of(loss, y, r, k), k, norm)
-        outputs[RECENT_FLAT, k] += rho * share * (value - outputs[RECENT_FLAT, k])
+        outputs[RECENT_FLAT, k] += min(rho * share, 1.0) * (value - outputs[RECENT_FLAT, k])
         scores[k] = outputs[FLAT, k]
     if rule.intercept:
         norm, step = log_sum_exp(loss, scores, 0, K), exp(-rule.power * log(1.0 + t / rule.pace))
@@ -264,7 +279,7 @@ def respond(rule, y, r, share, step, q, scores, steps, outputs, t):
         target, eta = target_of(loss, y, r, k), step / outputs[BEND, k]
         slope = response(loss, scores[k], target, k, norm, eta * q, share, rule.explicit)
         if not rule.explicit:
-            adapt(loss, outputs, k, scores[k], scores[k] - eta * q * slope, target, share, 2.0 / (t + 101.0))
+            adapt(loss, outputs, k, scores[k], scores[k] - eta * q * slope, target, min(2.0 * share / (t + 101.0), 1.0))
         steps[k] = eta * slope
 
 
@@ -280,12 +295,12 @@ def move(rule, w, k, K, m, away, scale, step, time, rho):
 
 
 @helper
-def move_touched(rule, others, r, records, scales, steps):
+def move_touched(rule, others, r, records, held, steps):
     """Move the weights of a CSR row."""
-    z, size = records.reshape(-1), records.shape[1]
+    z, size, room = records.reshape(-1), records.shape[1], len(held) // N_HELD
     start, n = span(others, r)
     for c in range(n):
-        j, x = np.int64(get(others.indices, start + c)), get(scales, c) * get(others.data, start + c)
+        j, x = np.int64(get(others.indices, start + c)), get(held, SCALES * room + c) * get(held, VALUES * room + c)
         for k in range(len(steps)):
             p = j * size + HEAD + 2 * k
             put(z, p, clip(get(z, p) - steps[k] * x, rule.bounds, j))
@@ -301,12 +316,11 @@ def settle(rule, first, track):
     for j in range(first, d):
         at = j * size
         scale = inverse(get(z, at + SQUARE) / sums[MASS], item(rule.ridge, j) / bend, 0.0)
-        idle, missed = (sums[TIME] - get(z, at + WHEN)) * scale, mass - get(z, at + BEFORE)
         for k in range(K):
-            p = at + HEAD + 2 * k
-            now, between = rest(rule.pen, get(z, p), idle / outputs[BEND, k], item(rule.alpha, j))
-            put(z, p, now)
-            put(z, p + 1, get(z, p + 1) + missed * between)
+            p, time = at + HEAD + 2 * k, (sums[TIME] - get(z, at + WHEN)) * scale / outputs[BEND, k]
+            w, between = rest(rule.pen, get(z, p), time, item(rule.alpha, j))
+            put(z, p, w)
+            put(z, p + 1, get(z, p + 1) + (mass - get(z, at + BEFORE)) * between)
         put(z, at + WHEN, sums[TIME])
         put(z, at + BEFORE, mass)
 
@@ -329,108 +343,3 @@ def moments(rule, X, others, order, weight, track):
             for c in range(start, start + n):
                 at, x = np.int64(get(others.indices, c)) * size + SQUARE, get(others.data, c) * 1.0
                 put(z, at, get(z, at) + own * x * x)
-
-
-# ---- variants by class -----------------------------------------------------------------------------------------------
-
-
-def rest(pen: Any, w: float, time: float, alpha: float) -> tuple[float, float]:
-    """An idle weight after some time under the penalty, and its mean over that time."""
-    return _resting(type(pen))(pen, w, time, alpha)
-
-
-def _resting(pen: Any) -> Any:
-    return _free if pen.free else (_linear if pen.linear else _other)
-
-
-def _free(pen, w, time, alpha):
-    return w, w
-
-
-def _linear(pen, w, time, alpha):
-    # A move that is spread evenly over the time leaves what w would be on average.
-    return pen.drift(w, 0.0, time, alpha), pen.drift(0.0, w, time, alpha)
-
-
-def _other(pen, w, time, alpha):
-    end = pen.drift(w, 0.0, time, alpha)
-    return end, (w + 4.0 * pen.drift(w, 0.0, 0.5 * time, alpha) + end) / 6.0
-
-
-def response(loss: Any, p: float, y: float, k: int, norm: float, reach: float, share: float, explicit: bool) -> float:
-    """The gradient that a row moves weights by, `share` times that at the score the move leads to, p - reach u."""
-    return (_bounded if loss.joint else _proximal)(loss, p, y, k, norm, reach, share, explicit)
-
-
-def _bounded(loss, p, y, k, norm, reach, share, explicit):
-    return share * gradient_of(loss, p, y, k, norm) / max(1.0, reach * share * loss.max_curvature)
-
-
-def _proximal(loss, p, y, k, norm, reach, share, explicit):
-    # u = share l'(p - reach u): the right side falls in u, so the solution lies between 0 and the gradient at p. At a
-    # kink halving ends where p - reach u is the kink.
-    g = share * loss.gradient(p, y)
-    u = g / (1.0 + reach * share * max(loss.curvature(p, y), 0.0))
-    if explicit or g == 0.0:
-        return g
-    low, high, before = min(0.0, g), max(0.0, g), abs(g)
-    for _ in range(100):
-        excess = u - share * loss.gradient(p - reach * u, y)
-        if abs(excess) <= 1e-12 * abs(g):
-            break
-        low, high = (low, u) if excess > 0.0 else (u, high)
-        if high - low <= 1e-12 * abs(g):
-            break
-        last = u
-        u -= excess / (1.0 + reach * share * max(loss.curvature(p - reach * u, y), 0.0))
-        if not low < u < high or abs(u - last) > 0.5 * before:
-            u = 0.5 * (low + high)
-        before = abs(u - last)
-    return u
-
-
-def adapt(loss: Any, outputs: Any, k: int, p: float, later: float, y: float, share: float, rho: float) -> None:
-    """Let the curvature of output k learn from a score and what it became."""
-    _adapter(type(loss))(loss, outputs, k, p, later, y, share, rho)
-
-
-def _adapter(loss: Any) -> Any:
-    if loss.joint or loss.quadratic:
-        return _known
-    if loss.link == "identity":
-        return _chord
-    return _known if math.isfinite(loss.max_curvature) else _mean_curvature
-
-
-def _known(loss, outputs, k, p, later, y, share, rho):
-    return None
-
-
-def _chord(loss, outputs, k, p, later, y, share, rho):
-    # Of c r^2/2 the squared gradient is 2 c times the value; of other losses this is the curvature at the scale of the
-    # errors, which a kink does not have and a linear part does not show.
-    g = loss.gradient(p, y)
-    outputs[LOSS, k] += rho * share * (loss.value(p, y) - outputs[LOSS, k])
-    outputs[SLOPE, k] += rho * share * (g * g - outputs[SLOPE, k])
-    if outputs[LOSS, k] > 0.0 and outputs[SLOPE, k] > 0.0:
-        outputs[BEND, k] = min(loss.max_curvature, 0.5 * outputs[SLOPE, k] / outputs[LOSS, k])
-
-
-def _mean_curvature(loss, outputs, k, p, later, y, share, rho):
-    outputs[SLOPE, k] += rho * share * (loss.curvature(later, y) - outputs[SLOPE, k])
-    outputs[BEND, k] = max(outputs[SLOPE, k], 1e-100)
-
-
-@overload(rest, strict=False)
-def _(pen: Any, w: Any, time: Any, alpha: Any) -> Any:
-    return _resting(pen.cls)
-
-
-@overload(response, strict=False)
-def _(loss: Any, p: Any, y: Any, k: Any, norm: Any, reach: Any, share: Any, explicit: Any) -> Any:
-    return _bounded if loss.cls.joint else _proximal
-
-
-@overload(adapt, strict=False)
-def _(loss: Any, outputs: Any, k: Any, p: Any, later: Any, y: Any, share: Any, rho: Any) -> Any:
-    return _adapter(loss.cls)

@@ -8,8 +8,8 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-from .intrinsics import get, prefetch, prefetch_soon
-from .jit import REORDER, helper
+from .intrinsics import get, prefetch, prefetch_soon, put
+from .jit import REORDER, helper, kernel
 
 # Rows are read in an order the hardware cannot guess, so each is asked for before its turn. A row of up to LONG comes
 # into the second cache AHEAD rows before, and into the first CLOSE rows before; of a longer row, LONG columns at a time
@@ -198,6 +198,26 @@ def _n_rows_dense(rows):
 
 def _n_rows_csr(rows):
     return rows.indptr.shape[0] - 1
+
+
+@kernel
+def part(data, indices, indptr, place, dense, other_data, other_indices, other_indptr):
+    """Values whose columns have a place among the first into `dense`, all others into the arrays of another CSR matrix.
+
+    Returns how many the others are. `place` says for every column of the CSR matrix which it becomes.
+    """
+    n_dense, at = dense.shape[1], 0
+    for i in range(len(indptr) - 1):
+        for q in range(np.int64(get(indptr, i)), np.int64(get(indptr, i + 1))):
+            j = get(place, np.int64(get(indices, q)))
+            if j < n_dense:
+                put(dense, i * n_dense + j, get(data, q))
+            else:
+                put(other_data, at, get(data, q))
+                put(other_indices, at, j)
+                at += 1
+        put(other_indptr, i + 1, at)
+    return at
 
 
 def of_kind(kind: type, dense: Any, csr: Any) -> Any:

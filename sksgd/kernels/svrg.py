@@ -28,7 +28,7 @@ EXTRA = 4
 
 
 class Work(NamedTuple):
-    """Targets, the order of the rows; gradients of the loss (n, K) at the snapshot; what multiplies a row's gradient."""
+    """Targets, the order of the rows; gradients (n, K) of the loss at the snapshot, and what multiplies those of a row."""
 
     y: np.ndarray
     order: np.ndarray
@@ -50,7 +50,9 @@ class Columns(NamedTuple):
 
 @kernel
 def inner_loop(loss, pen, work, columns, rows, records, bias, step, bounds):
-    """One step for every row of the order; `rows` are the sparse columns, or None, with a record for each.
+    """One step for every row of the order; `rows` are the sparse columns, or None, with a record for every column.
+
+    Those of the dense columns, which come first, are not used.
 
     `bias` has three lines of K numbers: intercepts of the centred rows, their sums, their drags. The step of the
     intercepts is `step`. All sums are over the weights after each step.
@@ -71,7 +73,7 @@ def inner_loop(loss, pen, work, columns, rows, records, bias, step, bounds):
             scores[k] = bias[0, k] + centred_dot(columns, r, k)
         if rows is not None:
             records_ahead(rows, y, z, size, order, i, n)
-            add_sparse(pen, rows, r, z, size, i, scores, bounds, d)
+            add_sparse(pen, rows, r, z, size, i, scores, bounds)
         norm = log_sum_exp(loss, scores, 0, K)
         for k in range(K):
             slope = gradient_of(loss, scores[k], target_of(loss, y, r, k), k, norm)
@@ -82,8 +84,8 @@ def inner_loop(loss, pen, work, columns, rows, records, bias, step, bounds):
         if rows is not None:
             move_sparse(rows, r, z, size, moves)
     if rows is not None:
-        for j in range(len(records)):
-            catch_up(pen, z, j * size, K, n, bounds, d + j)
+        for j in range(d, len(records)):
+            catch_up(pen, z, j * size, K, n, bounds, j)
 
 
 @kernel
@@ -145,13 +147,13 @@ def move_dense(pen, columns, r, k, move, bounds):
 
 
 @helper
-def add_sparse(pen, rows, r, z, size, i, scores, bounds, d):
+def add_sparse(pen, rows, r, z, size, i, scores, bounds):
     """Bring the weights of a row to step i, and add their products with the row to the scores."""
     start, length = span(rows, r)
     K = len(scores)
     for q in range(start, start + length):
         j = np.int64(get(rows.indices, q))
-        catch_up(pen, z, j * size, K, i, bounds, d + j)
+        catch_up(pen, z, j * size, K, i, bounds, j)
         for k in range(K):
             scores[k] += get(rows.data, q) * get(z, j * size + k)
 
@@ -203,7 +205,7 @@ def _(pen: Any, w: Any, drag: Any, step: Any, keep: Any, bounds: Any, j: Any) ->
 
 
 def idle(pen: Any, w: float, k: float, drag: float, step: float, keep: float, log: float, bounds: Any, j: int) -> Any:
-    """The weight after k such ends of steps, and the sum of what it was after each; without a sum if there is a Penalty.
+    """The weight after k such ends of steps, and the sum of what it was after each: 0 if there is a Penalty.
 
     By `Penalty.drift`, whose resting point is the same, where there is one; else by as many steps, until the weight
     rests.

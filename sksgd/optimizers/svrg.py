@@ -24,11 +24,35 @@ GRADIENTS = 2
 
 
 class SVRG(BlockOptimizer):
-    """Steps on single rows, corrected by the gradient of all rows, and a search over the directions they found.
+    """Steps on rows, corrected by the gradient of all rows, and searches along them: no rate, any accuracy.
 
-    A pass takes the gradient of all rows at the present weights, visits about as many rows as there are with steps
-    whose gradients are corrected by those at the present weights, and minimises the objective exactly over the span of
-    two points of that walk and the last five passes. It never raises the objective.
+    A pass walks from the present weights over about as many rows as there are. Each moves the weights by the change of
+    its gradient since the start of the walk plus the gradient of all rows, weight by weight divided by the curvature
+    there. Then the objective is minimised exactly over the span of two points of the walk, the intercept and the steps
+    of the last five passes, and twice more with the gradient beside. It never rises, and is known exactly.
+
+    For wide and sparse data. Penalties may be any with a `prox`, and there may be bounds; where they are not L2 alone,
+    searches leave zeros and signs as they are, which the walks change. Dense columns are centred, sparse ones are not.
+    A pass costs about as much as ten products of the rows with a vector; several outputs so much each.
+
+    `learn`, which `partial_fit` calls, is that of `ImplicitSGD`.
+
+    Losses must be smooth. `learning_rate`, `batch_size`, `sampling` and `average` have no meaning here and are refused.
+
+    References
+    ----------
+    Xiao, Zhang (2014), A proximal stochastic gradient method with progressive variance reduction, SIAM J. Optim. 24.
+    Zibulevsky (2013), Speeding-up convergence via sequential subspace optimization, arXiv 1401.0159.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> from sksgd import LinearRegressor
+    >>> X = sp.random(300, 1000, density=0.01, format="csr", random_state=0)
+    >>> model = LinearRegressor(optimizer="svrg", alpha=1e-3, tol=1e-6, random_state=0).fit(X, X @ np.ones(1000))
+    >>> model.optimality_gap_ < 1e-6
+    True
     """
 
     def refusal(self, problem: Any, n_features: int, n_outputs: int) -> str:
@@ -61,13 +85,12 @@ class SVRG(BlockOptimizer):
         self, problem: Any, memory: Memory, block: Any, order: Callable[[], np.ndarray], enough: Callable[[], bool]
     ) -> None:
         if memory.stream is not None:
-            weights = self.weights(problem, memory, np.float64)
+            memory.coef, memory.intercept = self.weights(problem, memory, np.float64)
             memory.taken, memory.stream = memory.steps, None
-            memory.coef, memory.intercept = weights
-        course, weights = _courses.get(block, (None, None))
-        if course is None or weights is not memory.coef:
+        course, coef = _courses.get(block, (None, None))
+        if course is None or coef is not memory.coef:
             course = self._begin(problem, memory, block)
-        before = course.point.objective
+        before = course.point.objective, course.decrement()
         self._pass(problem, memory, course, order())
         memory.coef, memory.intercept, memory.mean = course.weights()
         memory.past = course.past()
@@ -103,15 +126,21 @@ class SVRG(BlockOptimizer):
             memory.rate, memory.lift = (0.5 if far else 1.0) * memory.rate, min(1.0, 4.0 * memory.lift + 0.01)
 
     @staticmethod
-    def _conclude(memory: Memory, course: Course, before: float) -> None:
-        """Estimate how far the objective is from its minimum."""
-        memory.objective = course.point.objective
-        falls = (*memory.falls, before - memory.objective)[-3:]
+    def _conclude(memory: Memory, course: Course, before: tuple[float, float]) -> None:
+        """Estimate how far the objective is from its minimum.
+
+        The decrement of weights that know nothing of each other is too small where they depend on each other. Then
+        passes gain little, each about the same share of what is left: it is what the falls add up to if they go on
+        like the last ones. Among 30 data sets, with tolerances of 1e-2 to 1e-7, five times the larger of both was below
+        the true excess in 1% of the fits.
+        """
+        memory.objective, decrement = course.point.objective, course.decrement()
+        falls = (*memory.falls, before[0] - memory.objective)[-3:]
         ratios = [now / then if then > 0 else 1.0 for then, now in itertools.pairwise(falls)]
-        ratio = min(max(ratios, default=0.5), 0.97)
+        ratio = min(max([*ratios, decrement / before[1] if before[1] > 0 else 1.0]), 0.97)
         rounding = 1e-15 * abs(memory.objective)
-        doubt = max(course.decrement(), falls[-1] * ratio / (1.0 - ratio), rounding)
-        memory.excess = max(doubt, memory.doubt if len(falls) > 1 else falls[-1])
+        doubt = max(decrement, falls[-1] * ratio / (1.0 - ratio), rounding)
+        memory.excess = max(doubt, 0.1 * memory.doubt if memory.falls else falls[-1])
         memory.stuck = len(falls) > 1 and max(falls[-2:]) <= rounding
         memory.falls, memory.doubt = falls, doubt
 
@@ -129,8 +158,8 @@ class Memory:
     coef, intercept : ndarray of shape (K, d) and (K,)
     past : tuple
         Steps of earlier passes, see `Course.past`.
-    rate : float
-        A factor of the steps, below 1 where they went too far.
+    rate, lift : float
+        A factor of the steps, and the share of the bound in their curvatures: 1 and little unless they went too far.
     mean : ndarray of shape (d,)
         The means of the features that were subtracted.
     stream : Memory of `ImplicitSGD` or None
@@ -139,8 +168,8 @@ class Memory:
         The steps taken, those of the stream left out.
     objective, excess : float
         And by how much it is estimated to be above its minimum.
-    fall, doubt : float
-        What the last pass lowered the objective by, and what it alone says of the excess.
+    falls : tuple of floats, doubt : float
+        What the last passes lowered the objective by, and what the last alone says of the excess.
     gap : float
         The excess relative to what `tol` is relative to.
     stuck : bool
