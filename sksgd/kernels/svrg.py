@@ -20,7 +20,7 @@ from ..base import Penalty
 from ..functions import exp
 from .intrinsics import borrowed, get, put
 from .jit import REORDER, helper, kernel
-from .rows import AHEAD, CLOSE, LONG, dense_ahead, dense_soon, records_ahead, span
+from .rows import AHEAD, CLOSE, LONG, dense_ahead, dense_soon, records_ahead, span, visited
 from .update import clip, gradient_of, item, log_sum_exp, target_of
 
 #: Beside weights, their sums and drags for every output, a record has: the clock, the step, e or alpha, log(1 - e).
@@ -28,7 +28,7 @@ EXTRA = 4
 
 
 class Work(NamedTuple):
-    """Targets, the order of the rows; gradients (n, K) of the loss at the snapshot, and what multiplies those of a row."""
+    """Targets, the order of the rows; gradients (n, K) of the loss at the snapshot, and what multiplies a row's."""
 
     y: np.ndarray
     order: np.ndarray
@@ -64,11 +64,11 @@ def inner_loop(loss, pen, work, columns, rows, records, bias, step, bounds):
     size = records.shape[1]
     scores, moves = np.empty(K), np.empty(K)
     for i in range(n):
-        r = np.int64(get(order, i))
+        r = visited(order, i)
         if d > 0:
-            dense_ahead(columns.X, np.int64(get(order, min(i + AHEAD, n - 1))), 0, min(d, LONG))
+            dense_ahead(columns.X, visited(order, min(i + AHEAD, n - 1)), 0, min(d, LONG))
             if d <= LONG:
-                dense_soon(columns.X, np.int64(get(order, min(i + CLOSE, n - 1))))
+                dense_soon(columns.X, visited(order, min(i + CLOSE, n - 1)))
         for k in range(K):
             scores[k] = bias[0, k] + centred_dot(columns, r, k)
         if rows is not None:
