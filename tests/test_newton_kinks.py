@@ -260,6 +260,7 @@ def test_hard_data(loss, penalty):
             warnings.simplefilter("error")
             warnings.filterwarnings("ignore", ".*sorted by target")
             warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.filterwarnings("ignore", ".*sorted by target")
             model.fit(rows, target)
             flat = clone(model).fit(np.zeros((len(rows), 1)), target)
             stream = learn(model, target, [], np.ones(len(rows)), rows)

@@ -94,7 +94,8 @@ def _newton_step(problem: Any, memory: Memory, sweep: Sweep, rival: Any = None, 
     least = max(1e-14 * memory.mass * abs(memory.objective), 1e-250)
     memory.stuck = bool((t == 0).all() and lift == 1.0) or fall.sum() <= least
     memory.stuck &= bool(np.sum(memory.slack) <= least)
-    memory.lift = 1.0 if (t < 0.1).any() else (0.1 * lift if lift > 0.01 else 0.0)
+    short = 0.1 if problem.loss.smooth else 0.3
+    memory.lift = 1.0 if (t < short).any() else (0.1 * lift if lift > 0.01 else 0.0)
 
 
 def _measure(problem: Any, memory: Memory, sweep: Sweep, lift: float, grams: bool = True) -> None:
