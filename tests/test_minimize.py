@@ -465,11 +465,17 @@ def test_start_is_left_alone_and_float32_stays():
 
 
 def test_rate_of_the_optimizer_where_none_is_given():
-    for optimizer in (SGD(), AdaGrad()):
+    for optimizer in (Adam(), AdaGrad()):
         usual = run(ELLIPSE, optimizer=optimizer, learning_rate=None, max_iter=9).x
         assert np.array_equal(
             usual, run(ELLIPSE, optimizer=optimizer, learning_rate=optimizer.usual_rate, max_iter=9).x
         )
+
+
+class Unrated(SGD):
+    """An optimizer without a usual rate."""
+
+    usual_rate = None
 
 
 class Weighted(Sampler):
@@ -484,6 +490,7 @@ class Weighted(Sampler):
     [
         ({"optimizer": "newton"}, "optimizer"),
         ({"learning_rate": -1.0}, "learning_rate"),
+        ({"optimizer": Unrated(), "learning_rate": None}, "needs a learning_rate"),
         ({"learning_rate": "adaptive"}, "'adaptive' falls when passes bring no progress"),
         ({"learning_rate": Adaptive(0.1)}, "which minimize does not measure"),
         ({"learning_rate": "optimal"}, "alpha"),

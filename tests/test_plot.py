@@ -25,7 +25,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 10))
 Y = X @ RNG.normal(size=10) + RNG.normal(size=80)
 LABELS = (Y > 0).astype(int)
-PARAMS = {"learning_rate": 0.01, "max_iter": 6, "tol": None, "random_state": 0}
+PARAMS = {"optimizer": "adagrad", "learning_rate": 0.01, "max_iter": 6, "tol": None, "random_state": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -149,7 +149,7 @@ def test_schedule_that_asks_for_alpha():
 
 
 def test_losses_of_estimators():
-    models = {"adam": LinearRegressor(optimizer="adam", **PARAMS), "line": LinearRegressor(**PARAMS)}
+    models = {"adam": LinearRegressor(**PARAMS | {"optimizer": "adam"}), "line": LinearRegressor(**PARAMS)}
     models["line"] = make_pipeline(StandardScaler(), models["line"])
     for model in models.values():
         model.fit(X, Y)
@@ -176,7 +176,7 @@ def test_units(unit, size, label):
 
 
 def test_gap():
-    models = [LinearRegressor(optimizer=name, **PARAMS).fit(X, Y) for name in ("sgd", "adam")]
+    models = [LinearRegressor(**PARAMS | {"optimizer": name}).fit(X, Y) for name in ("sgd", "adam")]
     curves = np.array([model.loss_curve_ for model in models])
     display = TrainingCurveDisplay.from_estimators(models, quantity="gap", minimum=0.1)
     for line, curve in zip(display.lines_, curves, strict=True):
@@ -220,7 +220,8 @@ def test_rates_that_adapt(early_stopping):
             if context.task_name == "pass":
                 seen.append(0.05 * fitted_estimator._state.factor)
 
-    params = PARAMS | {"learning_rate": Adaptive(0.05, factor=2, eta_min=1e-4), "max_iter": 60, "tol": 1e-3}
+    schedule = Adaptive(0.05, factor=2, eta_min=1e-4)
+    params = PARAMS | {"optimizer": "sgd", "learning_rate": schedule, "max_iter": 60, "tol": 1e-3}
     model = LinearRegressor(early_stopping=early_stopping, **params).set_callbacks(Spy()).fit(X, Y)
     rates = points(TrainingCurveDisplay.from_estimator(model, quantity="rate").lines_[0])[1]
     np.testing.assert_allclose(rates, seen, rtol=1e-12)
@@ -245,6 +246,11 @@ def test_curves_that_are_missing():
         TrainingCurveDisplay.from_estimator(LinearRegressor(**PARAMS).fit(X, Y), quantity="validation")
     with pytest.raises(ValueError, match="trajectory=True"):
         TrainingCurveDisplay.from_result(way(trajectory=False))
+    newton = LinearRegressor(optimizer="newton", tol=1e-3).fit(X, Y)
+    assert len(newton.loss_curve_) <= 2
+    assert TrainingCurveDisplay.from_estimator(newton).lines_[0].get_marker() == "o"
+    with pytest.raises(ValueError, match="'LinearRegressor' has no learning rate"):
+        TrainingCurveDisplay.from_estimator(newton, quantity="rate")
     with pytest.raises(ValueError, match="quantity"):
         TrainingCurveDisplay.from_estimator(LinearRegressor(), quantity="speed")
 
@@ -340,7 +346,7 @@ def test_path_of_a_model_over_its_objective():
 @pytest.mark.parametrize("kind", [LinearRegressor, SGDRegressor])
 def test_recorded_coefficients(kind):
     recorder = CoefficientRecorder()
-    params = {"max_iter": 4, "tol": None, "random_state": 0}
+    params = {"optimizer": "adagrad", "max_iter": 4, "tol": None, "random_state": 0}
     for _ in range(2):  # the second fit forgets the first
         kind(**params).set_callbacks(recorder).fit(X, Y)
     assert recorder.coef_path_.shape == (4, 1, 10)

@@ -28,7 +28,8 @@ class CoefficientRecorder:
     >>> from sksgd import LinearRegressor
     >>> from sksgd.insight import CoefficientRecorder
     >>> recorder = CoefficientRecorder()
-    >>> model = LinearRegressor(max_iter=7, tol=None).set_callbacks(recorder).fit(*load_diabetes(return_X_y=True))
+    >>> model = LinearRegressor(optimizer="adagrad", max_iter=7, tol=None).set_callbacks(recorder)
+    >>> model = model.fit(*load_diabetes(return_X_y=True))
     >>> recorder.coef_path_.shape
     (7, 1, 10)
     """

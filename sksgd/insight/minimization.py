@@ -107,8 +107,8 @@ def minimize(
     optimizer : str or Optimizer, default="adagrad"
         A name in `sksgd.optimizers.OPTIMIZERS` or an instance.
     learning_rate : float, str, Schedule, callable or None, default=None
-        As for the estimators; t counts updates. None is the constant ``optimizer.usual_rate``, which suits functions
-        whose scales are about 1.
+        A number, name, schedule or function of t, which counts updates; see `sksgd.schedules`. None is the constant
+        ``optimizer.usual_rate``, where it has one, which suits functions whose scales are about 1.
     average : bool, int, str, Averaging or None, default=None
         The average of iterates that is returned in place of the last one; see `sksgd.averaging`.
     penalty : str, Penalty or None, default=None
@@ -250,7 +250,12 @@ def _problem(
         raise InvalidParameterError(f"alpha > 0 needs a penalty, such as 'l2'. Got penalty=None and alpha={alpha!r}.")
     strengths = float(strength) if strength.ndim == 0 else strength
     horizon = Horizon(max_iter, per_pass, strengths, NoLoss())
-    schedule = resolve_schedule(optimizer.usual_rate if learning_rate is None else learning_rate).bind(horizon)
+    rate = optimizer.usual_rate if learning_rate is None else learning_rate
+    if rate is None:
+        raise InvalidParameterError(
+            f"{optimizer!r} needs a learning_rate here: which one is safe depends on the curvature of the function."
+        )
+    schedule = resolve_schedule(rate).bind(horizon)
     if schedule.after_stall(1.0) is not None:
         raise InvalidParameterError(
             f"learning_rate={learning_rate!r} falls when passes bring no progress, which minimize does not measure. "

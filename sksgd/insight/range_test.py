@@ -134,7 +134,8 @@ def learning_rate_range_test(
         return eta_min * np.exp(growth * t)
 
     model = clone(estimator).set_params(learning_rate=rate, average=None)
-    if model._component("optimizer").usual_rate is None:
+    optimizer = model._component("optimizer")
+    if optimizer is None or optimizer.blockwise:
         raise ValueError(f"optimizer={estimator.optimizer!r} finds its own steps: there is no rate to test.")
     known = {"classes": np.unique(y)} if is_classifier(model) else {}
     measured = _take(X, y, random_state.permutation(n)[:MEASURED])

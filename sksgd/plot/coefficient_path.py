@@ -35,7 +35,7 @@ class CoefficientPathDisplay(Display):
     >>> from sksgd.plot import CoefficientPathDisplay
     >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
     >>> recorder = CoefficientRecorder()
-    >>> model = LinearRegressor(max_iter=7, tol=None).set_callbacks(recorder).fit(X, y)
+    >>> model = LinearRegressor(optimizer="adagrad", max_iter=7, tol=None).set_callbacks(recorder).fit(X, y)
     >>> display = CoefficientPathDisplay.from_recorder(recorder)
     >>> display.feature_names[2]
     'bmi'

@@ -230,7 +230,8 @@ class TrainingCurveDisplay(Display):
 
     def _add(self, ax: Any, x: np.ndarray, y: np.ndarray, **style: Any) -> None:
         shown = (x > 0 if self._log[0] else np.isfinite(x)) & (y > 0 if self._log[1] else np.isfinite(y))
-        self.lines_ += ax.plot(x[shown], y[shown], **style)
+        dots = {"marker": "o"} if shown.sum() <= 2 else {}  # one point would not be seen as a line
+        self.lines_ += ax.plot(x[shown], y[shown], **style, **dots)
 
 
 def _last_step(estimator: Any) -> Any:
@@ -255,6 +256,8 @@ def _curve(estimator: Any, name: str, quantity: str, unit: str) -> Curve:
         passes = passes * (estimator.n_samples_seen_ // estimator.n_iter_)
     elif unit == "update":
         passes = passes * (int(estimator.t_) // estimator.n_iter_)
+    if quantity == "rate" and estimator._problem_.optimizer.blockwise:
+        raise ValueError(f"{name!r} has no learning rate: {estimator._problem_.optimizer!r} finds its own steps.")
     return Curve(passes, _rates(estimator, len(values)) if quantity == "rate" else np.asarray(values, dtype=float))
 
 
