@@ -91,4 +91,5 @@ class BlockLoop(Loop):
             return "the objective is within tol of its minimum, by the estimate in optimality_gap_"
         if self.progress.tol is not None and self.state.memory.stuck:
             return "no step lowers the objective any further in floating-point numbers"
-        return super().ended() if self.held_out else ""
+        # Where constants cost nothing, as with the perceptron's loss, the minimum is not what one is after.
+        return super().ended() if self.held_out or self.constant == 0.0 else ""

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base import BlockOptimizer, Component, Optimizer
 from .coordinate import SGD, AdaGrad, resolve_optimizer
-from .implicit import ImplicitSGD
+from .implicit import ImplicitSGD, is_explicit
 from .newton import Newton
 from .svrg import SVRG
 
@@ -49,9 +49,11 @@ def choose(problem: Any, n_features: int, n_outputs: int) -> Choice:
     unknowns, most = (n_features + problem.fit_intercept) * joint, FEW_JOINT if problem.loss.joint else FEW
     few = unknowns <= most
     depend = f"{unknowns} unknowns that depend on each other are {'' if few else 'not '}few enough for exact steps"
-    first: tuple[BlockOptimizer, ...] = (Newton(),) if few else ()
+    candidates: tuple[BlockOptimizer, ...] = (*((Newton(),) if few else ()), SVRG(), ImplicitSGD())
+    if is_explicit(problem.loss):
+        depend, candidates = "the loss is least where nothing is learned", (ImplicitSGD(),)
     refusals = []
-    for optimizer in (*first, SVRG(), ImplicitSGD()):
+    for optimizer in candidates:
         refusal = optimizer.refusal(problem, n_features, n_outputs)
         if not refusal:
             return Choice(optimizer, "; ".join([depend, *refusals]))
