@@ -189,7 +189,12 @@ class BaseSGD(TrainingSupport, SGDParameters):
             "validation_curve_": [[-value for value in outcome.validation_curve] for outcome in outcomes],
             "stop_reason_": [outcome.reason for outcome in outcomes],
         }
+        found = {"optimizer_": problem.choice} if problem.choice is not None else {}
+        if problem.optimizer.blockwise:
+            memories = [part.state.memory for part in parts if part.state is not None]
+            found["optimality_gap_"] = max((memory.gap for memory in memories), default=np.nan)
         return {
+            **found,
             "n_iter_": passes,
             "t_": before + passes * n,
             "_states": None if self._is_plain else (problem, [part.state for part in parts]),
