@@ -1,4 +1,4 @@
-"""The drop-ins with optimizers that find their own steps: the same minimum as the flagships', scikit-learn's interface."""
+"""The drop-ins with optimizers that find their own steps: the minimum of the flagships, scikit-learn's interface."""
 
 import pickle
 
@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 from estimators import THREE, TWO, WEIGHT, X, Y
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from sksgd import LinearRegressor, LogisticClassifier, SGDClassifier, SGDRegressor
@@ -27,7 +28,8 @@ def test_the_minimum_is_that_of_the_flagship(loss, penalty):
     for rows in (RAW, sp.csr_array(RAW)):
         model.fit(rows, Y, sample_weight=WEIGHT)
         flagship.fit(rows, Y, sample_weight=WEIGHT)
-        np.testing.assert_allclose(model.predict(rows), flagship.predict(rows), rtol=1e-6, atol=1e-6)
+        assert model.loss_curve_[-1] == pytest.approx(flagship.loss_curve_[-1], rel=2e-7)
+        np.testing.assert_allclose(model.predict(rows), flagship.predict(rows), atol=1e-3)
         assert model.optimizer_ == flagship.optimizer_
         assert model.optimality_gap_ <= 1e-7
         assert (model.n_iter_, model.t_) == (flagship.n_iter_, 1 + 60 * model.n_iter_)
@@ -49,12 +51,13 @@ def test_raw_features_are_no_matter(loss):
     Z = rng.normal(size=(2000, 4))
     y = Z @ [1.0, -2.0, 0.0, 0.5] + rng.logistic(size=2000) > 0.5
     rows = Z * 10.0 ** np.arange(-3, 5, 2) + [0.0, 1.0, -500.0, 1e4]
-    model = SGDClassifier(loss, optimizer="auto", random_state=0)
-    assert model.fit(rows, y).score(rows, y) > 0.78
+    model = SGDClassifier(loss, optimizer="auto", alpha=1e-10, random_state=0)  # alpha is for raw weights, up to 1000
+    exact = LogisticRegression(C=np.inf).fit(Z, y).score(Z, y)
+    assert model.fit(rows, y).score(rows, y) > exact - 0.01
     stream = clone(model)
     for part in np.array_split(np.arange(2000), 7):
         stream.partial_fit(rows[part], y[part], classes=[False, True])
-    assert stream.score(rows, y) > 0.78
+    assert stream.score(rows, y) > exact - 0.01
     assert isinstance(stream.loss_curve_[-1], float)
 
 
@@ -89,9 +92,10 @@ def test_held_out_rows_searches_and_printing(capsys):
     model = SGDClassifier("log_loss", optimizer="auto", early_stopping=True, verbose=1, random_state=0).fit(RAW, TWO)
     assert len(model.validation_curve_) == len(model.loss_curve_) >= model.n_iter_
     assert "Objective" in capsys.readouterr().out
-    assert cross_val_score(SGDRegressor(optimizer="auto"), RAW, Y, cv=3).min() > 0.9
+    exact = cross_val_score(Ridge(alpha=1e-4 * 40), RAW, Y, cv=3)
+    np.testing.assert_allclose(cross_val_score(SGDRegressor(optimizer="auto"), RAW, Y, cv=3), exact, atol=1e-6)
     search = GridSearchCV(SGDRegressor(), {"optimizer": ["auto", "newton"], "alpha": [1e-4, 1.0]}, cv=3).fit(RAW, Y)
-    assert search.best_score_ > 0.9
+    assert search.best_score_ >= exact.mean() - 1e-6
 
 
 def test_errors_change_nothing():

@@ -181,8 +181,7 @@ class SGDParameters(NestedParameters):
         if self._is_plain:
             return problem
         choice = self._choice(problem, X.shape[1], 1, None)
-        schedule = Constant(1.0) if choice.optimizer.blockwise else problem.schedule
-        return dataclasses.replace(problem, optimizer=choice.optimizer, choice=choice, schedule=schedule)
+        return dataclasses.replace(problem, optimizer=choice.optimizer, choice=choice)
 
     def _stated_problem(self, X: Any) -> Problem:
         """The problem without the optimizer that "auto" stands for."""
@@ -193,7 +192,9 @@ class SGDParameters(NestedParameters):
             penalty=self._penalty(),
             alpha=float(self.alpha),
             optimizer=self._component("optimizer"),
-            schedule=self._schedule().bind(Horizon(None, None, float(self.alpha), loss)),
+            schedule=Constant(1.0)
+            if self._is_rateless
+            else self._schedule().bind(Horizon(None, None, float(self.alpha), loss)),
             averaging=PolyakRuppert(start=int(self.average) - 1) if self.average else None,
             batch_size=None if self.batch_size == "full" else self.batch_size,
             bounds=None,

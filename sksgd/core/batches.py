@@ -38,6 +38,8 @@ class Block:
         self.X, self.as_given = X if as_given else canonical(X), as_given
         self.y = unlocked(np.ascontiguousarray(y, dtype=np.float64))
         self.source, self.offset = source, offset
+        #: What an optimizer keeps of these rows from one pass to the next.
+        self.kept: Any = None
         self.present: np.ndarray | None = None
         if weight is not None and not as_given and (weight == 0).any():
             # In the integers of a sampler's order, or kernels would be compiled for others too.

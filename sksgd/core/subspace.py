@@ -82,7 +82,7 @@ class Subspace:
             def value(t: Any, a: Any = a, s: Any = s, scores: Any = scores, move: Any = move) -> np.ndarray:
                 return margins.total(scores + t * move) + self._penalty(a + t[:, None] * s)
 
-            t = np.ones(self.S) if margins.loss.quadratic else search(value, before, fall)
+            t = np.ones(self.S) if margins.loss.quadratic else search(value, before, fall, 0.5 * fall)
             a, scores, most = a + t[:, None] * s, scores + t * move, max(most, fall.sum())
             if not fall.sum() > max(0.03 * most, 1e-15 * np.abs(before).sum()):
                 break

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -87,14 +86,14 @@ class SVRG(BlockOptimizer):
         if memory.stream is not None:
             memory.coef, memory.intercept = self.weights(problem, memory, np.float64)
             memory.taken, memory.stream = memory.steps, None
-        course, coef = _courses.get(block, (None, None))
+        course, coef = block.kept or (None, None)
         if course is None or coef is not memory.coef:
             course = self._begin(problem, memory, block)
         before = course.point.objective, course.decrement()
         self._pass(problem, memory, course, order())
         memory.coef, memory.intercept, memory.mean = course.weights()
         memory.past = course.past()
-        _courses[block] = course, memory.coef
+        block.kept = course, memory.coef
         self._conclude(memory, course, before)
 
     @staticmethod
@@ -145,10 +144,6 @@ class SVRG(BlockOptimizer):
         memory.falls, memory.doubt = falls, doubt
 
 
-#: What the passes of a fit share, for as long as its rows are there; and for which weights.
-_courses: weakref.WeakKeyDictionary[Any, tuple[Course, np.ndarray]] = weakref.WeakKeyDictionary()
-
-
 @dataclasses.dataclass
 class Memory:
     """What `SVRG` knows; arrays are replaced, never written to.
@@ -195,6 +190,11 @@ class Memory:
     def steps(self) -> int:
         """The steps so far."""
         return self.taken + (0 if self.stream is None else self.stream.steps)
+
+    @property
+    def progressive(self) -> tuple[float, float]:
+        """The sums of the losses on the rows of a stream before they were learned, and of their weights."""
+        return (0.0, 0.0) if self.stream is None else self.stream.progressive
 
     @property
     def finite(self) -> bool:
