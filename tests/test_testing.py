@@ -122,7 +122,7 @@ class UnknownLink(SquaredError):
         (AcceptsNan(), "in_domain accepts NaN"),
         (WrongJoint(), "gradient of output 0 .* is not the derivative of value"),
         (HiddenKink(), "the gradient jumps by 1.0 at p=.*: smooth must be False"),
-        (WrongProximalPoint(), r"prox at p=.*, step=0\.1 is not the minimum"),
+        (WrongProximalPoint(), r"prox at p=.*, step=2\.0 is not the minimum"),
         (NotQuadratic(), "quadratic=True, but the curvature differs"),
         (UnknownLink(), "link is 'inverse'"),
         (SGD(), "no instance of Loss"),
