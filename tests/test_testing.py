@@ -99,7 +99,7 @@ class HiddenKink(EpsilonInsensitive):
     smooth = True
 
 
-class WrongProx(EpsilonInsensitive):
+class WrongProximalPoint(EpsilonInsensitive):
     def prox(self, p, y, step):
         return p - step if p > y else p + step
 
@@ -122,7 +122,7 @@ class UnknownLink(SquaredError):
         (AcceptsNan(), "in_domain accepts NaN"),
         (WrongJoint(), "gradient of output 0 .* is not the derivative of value"),
         (HiddenKink(), "the gradient jumps by 1.0 at p=.*: smooth must be False"),
-        (WrongProx(), r"prox at p=.*, step=0\.1 is not the minimum"),
+        (WrongProximalPoint(), r"prox at p=.*, step=2\.0 is not the minimum"),
         (NotQuadratic(), "quadratic=True, but the curvature differs"),
         (UnknownLink(), "link is 'inverse'"),
         (SGD(), "no instance of Loss"),

@@ -98,7 +98,7 @@ class Memory:
     @property
     def excess(self) -> float:
         """By how much the objective is estimated to be above its minimum."""
-        return 0.5 * self.doubt * self.decrement + float(np.sum(self.slack)) / self.mass
+        return float(0.5 * self.doubt * self.decrement + np.sum(self.slack) / self.mass)
 
     @property
     def blank(self) -> bool:
