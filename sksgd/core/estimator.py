@@ -70,7 +70,7 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             before = self._problem_ if resumed else None
             goes_on = resumed and self._goes_on(self._component("optimizer") or before.optimizer)
             updates = (self._state.t if goes_on else 0) + self.max_iter * per_pass
-            problem = self._meet(self._problem(d, updates, per_pass, before), block, before)
+            problem = self._meet(self._problem(block.X, updates, per_pass, before), block, before)
             state = (
                 self._resume(problem).copy() if resumed else self._new_state(problem, d, block.X.dtype, random_state)
             )
@@ -129,7 +129,7 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             self._count_targets(coded, sample_weight, running=True)
             block = Block(X, coded, self._target_weights(coded, sample_weight))
             before = self._problem_ if resumed else None
-            problem = self._meet(self._problem(X.shape[1], None, None, before), block, before)
+            problem = self._meet(self._problem(X, None, None, before), block, before)
             if resumed:
                 state = self._resume(problem)
             else:

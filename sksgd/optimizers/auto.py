@@ -14,8 +14,9 @@ from .svrg import SVRG
 
 __all__ = ["Choice", "choose"]
 
-#: Unknowns that depend on each other up to which a matrix of them is cheaper than many passes; the same with classes.
-FEW, FEW_JOINT = 250, 650
+#: Unknowns that depend on each other up to which a matrix of them is cheaper than many passes; for sparse rows; for
+#: classes.
+FEW, FEW_SPARSE, FEW_JOINT = 500, 250, 650
 
 
 class Choice(Component):
@@ -39,15 +40,15 @@ class Choice(Component):
         return f"{self.optimizer!r}: {self.reason}"
 
 
-def choose(problem: Any, n_features: int, n_outputs: int) -> Choice:
+def choose(problem: Any, n_features: int, n_outputs: int, sparse: bool) -> Choice:
     """The optimizer for a problem, see `sksgd.core.problem.Problem`.
 
-    It depends on the features, outputs, loss, penalty and bounds alone, so that all calls of `partial_fit` agree,
-    however a stream is cut into them.
+    It depends on the features, outputs, loss, penalty and bounds alone, and on whether rows are sparse, so that all
+    calls of `partial_fit` agree, however a stream is cut into them.
     """
     joint = n_outputs if problem.loss.joint else 1
-    unknowns, most = (n_features + problem.fit_intercept) * joint, FEW_JOINT if problem.loss.joint else FEW
-    few = unknowns <= most
+    unknowns = (n_features + problem.fit_intercept) * joint
+    few = unknowns <= (FEW_JOINT if problem.loss.joint else FEW_SPARSE if sparse else FEW)
     depend = f"{unknowns} unknowns that depend on each other are {'' if few else 'not '}few enough for exact steps"
     candidates: tuple[BlockOptimizer, ...] = (*((Newton(),) if few else ()), SVRG(), ImplicitSGD())
     if is_explicit(problem.loss):
