@@ -45,7 +45,8 @@ class Block:
             # In the integers of a sampler's order, or kernels would be compiled for others too.
             self.present = np.flatnonzero(weight).astype(np.int32 if len(weight) < 2**31 else np.int64, copy=False)
         self.weight = None if weight is None else unlocked(weight)
-        self._split = self._parts = None
+        self._split: Any = None
+        self._parts: Any = None
 
     def __len__(self) -> int:
         """The number of rows present."""

@@ -68,7 +68,7 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             d = block.X.shape[1]
             per_pass = 1 if self.batch_size == "full" else -(-len(block) // self.batch_size)
             before = self._problem_ if resumed else None
-            goes_on = resumed and self._goes_on(self._component("optimizer") or before.optimizer)
+            goes_on = before is not None and self._goes_on(self._component("optimizer") or before.optimizer)
             updates = (self._state.t if goes_on else 0) + self.max_iter * per_pass
             problem = self._meet(self._problem(block.X, updates, per_pass, before), block, before)
             state = (

@@ -84,7 +84,7 @@ def _(opt: Any, pen: Any, g: Any, w: Any, slots: Any, begun: Any, step: Any, a: 
 # ---- per-feature alpha and bounds: None, one number or an array ------------------------------------------------------
 
 
-def item(values: Any, j: int) -> Any:
+def item(values: Any, j: Any) -> Any:
     """values[j] of an array, else the value itself."""
     return values[j] if isinstance(values, np.ndarray) else values
 
@@ -96,7 +96,7 @@ def _(values: Any, j: Any) -> Any:
     return lambda values, j: values
 
 
-def clip(w: float, bounds: Any, j: int) -> float:
+def clip(w: float, bounds: Any, j: Any) -> float:
     """`w` projected to the bounds of feature j: None or an array of shape (2, d)."""
     return w if bounds is None else min(max(w, bounds[0, j]), bounds[1, j])
 

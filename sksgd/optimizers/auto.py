@@ -53,7 +53,7 @@ def choose(problem: Any, n_features: int, n_outputs: int, sparse: bool) -> Choic
     candidates: tuple[BlockOptimizer, ...] = (*((Newton(),) if few else ()), SVRG(), ImplicitSGD())
     if is_explicit(problem.loss):
         depend, candidates = "the loss is least where nothing is learned", (ImplicitSGD(),)
-    refusals = []
+    refusals: list[str] = []
     for optimizer in candidates:
         refusal = optimizer.refusal(problem, n_features, n_outputs)
         if not refusal:
@@ -66,9 +66,12 @@ def resolve(optimizer: str | Optimizer | BlockOptimizer) -> Optimizer | BlockOpt
     """The optimizer a user means by a name or an instance; None for "auto"."""
     from . import BLOCK_OPTIMIZERS
 
-    if isinstance(optimizer, Component) or optimizer not in {"auto", *BLOCK_OPTIMIZERS}:
-        return resolve_optimizer(optimizer)
-    return None if optimizer == "auto" else BLOCK_OPTIMIZERS[optimizer]()
+    if isinstance(optimizer, Component):
+        return optimizer
+    if optimizer == "auto":
+        return None
+    block = BLOCK_OPTIMIZERS.get(optimizer)
+    return resolve_optimizer(optimizer) if block is None else block()
 
 
 def usual(loss: Any) -> Any:

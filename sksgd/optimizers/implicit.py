@@ -86,7 +86,8 @@ class ImplicitSGD(BlockOptimizer):
         self._settle(problem, memory)
         if memory.best is None and memory.track is None:
             return memory.coef.astype(dtype), memory.intercept
-        return outwards(*(memory.best or self._in_stream(problem, memory)), dtype)
+        coef, intercept, centre = memory.best or self._in_stream(problem, memory)
+        return outwards(coef, intercept, centre, dtype)
 
     def _in_stream(self, problem: Any, memory: Memory) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The average, or constants where these were better lately on rows not yet known."""
