@@ -75,9 +75,12 @@ n_iter_no_change : int, default=5
 average : bool or int, default=False
     Whether `coef_` and `intercept_` are averages of w and b over the updates: True from the first, an int k from the
     k-th on, if there were as many [4]_.
-optimizer : str, Optimizer or None, default=None
+optimizer : str, Optimizer, BlockOptimizer or None, default=None
     Not in scikit-learn. None is the update above. Else how weights move: "sgd", "momentum", "nesterov", "adagrad",
-    "rmsprop", "adam", "adamw", "ftrl" or an instance, see `sksgd.optimizers`.
+    "rmsprop", "adam", "adamw", "ftrl" or an instance, see `sksgd.optimizers`. "auto", "newton", "svrg" and "implicit"
+    need no rate and no scaling: `learning_rate`, `eta0`, `power_t`, `batch_size`, `sampling`, `shuffle` and `average`
+    then stay at their defaults, the objective is the weighted mean loss plus the penalty, and `tol` is how near to its
+    minimum to come, relatively; `optimizer_` and `optimality_gap_` say more.
 batch_size : int or "full", default=1
     Not in scikit-learn. Rows per update, of which the mean gradient is taken.
 sampling : str, Sampler or None, default=None

@@ -15,9 +15,9 @@ PARAMETERS = """penalty : {"l2", "l1", "elasticnet"}, Penalty or None, default="
         Share of L1 in "elasticnet".
     fit_intercept : bool, default=True
     optimizer : str, Optimizer or BlockOptimizer, default="auto"
-        How weights move. "auto" takes the one that needs no tuning and no scaling for data, loss and penalty of this
-        kind, see `optimizer_`: "newton" or another one that works on blocks of rows and finds its own steps. With a
-        rate: "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "ftrl". Or an instance, see
+        How weights move. "auto" takes the one for data, loss and penalty of this kind among those that need no tuning
+        and no scaling: "newton", "svrg" and "implicit". They find their own steps; see `optimizer_`. With a rate:
+        "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "ftrl". Or an instance, see
         `sksgd.optimizers`.
     learning_rate : float, str, Schedule, callable or None, default=None
         The rate of update t = 0, 1, ...: a constant, a schedule (see `sksgd.schedules`) or a function of t. None is
