@@ -9,13 +9,14 @@ CONFIGURATIONS = [
     {},
     {"optimizer": "momentum", "learning_rate": 0.02, "batch_size": "full", "sampling": "sequential"},
     {"optimizer": "adam", "learning_rate": 0.1, "penalty": "l1", "average": True, "early_stopping": True},
-    {"optimizer": "newton"},
+    {"optimizer": "svrg", "tol": 1e-10, "max_iter": 1000},
+    {"optimizer": "implicit"},
 ]
-REASON = "an update takes batch_size rows: a row of weight 2 is one step, two equal rows are two"
+REASON = "a step takes some rows: a row of weight 2 is in one, two equal rows are in two"
 
 
 def expected_failures(estimator):
-    if estimator.batch_size == "full" or estimator.optimizer == "newton":
+    if estimator.batch_size == "full" or estimator.optimizer in ("auto", "svrg"):
         return {}
     return {f"check_sample_weight_equivalence_on_{kind}_data": REASON for kind in ("dense", "sparse")}
 

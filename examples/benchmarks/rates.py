@@ -5,7 +5,7 @@
 Every set is fitted with `max_iter` 100 and the usual `tol`, by every optimizer in batches of several sizes: with
 ``learning_rate="auto"``, and with fixed rates, the default before it: 0.003 for SGD and 0.001 for the others, divided
 by 10 at stalls. The gap is that of the objective to its minimum, relative. A fit counts as diverged if it says so, or
-if its objective ends above that of weights of 0. Sets and optima are those of `untuned.py`.
+if its objective ends above that of weights of 0. Sets and optima are those of `problems.py`.
 """
 
 import os
@@ -22,7 +22,7 @@ import numba
 import numpy as np
 import sklearn
 from one_pass import machine
-from untuned import bundled, objective, optimum, stored
+from problems import objective, optimum, sets
 
 import sksgd
 from sksgd import LinearRegressor, LogisticClassifier
@@ -111,9 +111,7 @@ def main():
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     gaps = {}
-    for case in stored(arguments.data) if arguments.data else bundled():
-        if arguments.only not in case.name:
-            continue
+    for case in sets(arguments.data, arguments.only):
         for optimizer in arguments.optimizers:
             for size in arguments.batches:
                 for rate in ("auto", "fixed"):

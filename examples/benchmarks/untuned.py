@@ -1,6 +1,7 @@
 """How near to the optimum fits get that nobody tuned, in how many passes, and in what time.
 
-    python examples/benchmarks/untuned.py [--data DIR] [--time] [--output docs/benchmarks/untuned.md]
+    python examples/benchmarks/untuned.py [--data DIR] [--output docs/benchmarks/untuned.md]
+    python examples/benchmarks/untuned.py --time [--data DIR] [--output docs/benchmarks/untuned_time.md]
 
 Every set is fitted with default parameters, raw and standardised, with alpha 1e-4 and 1e-6 and three seeds. The optimum
 is that of the stated objective: mean loss + alpha/2 ||w||^2 in the coordinates of the data, intercept free. Gaps are
@@ -21,12 +22,15 @@ import time
 import warnings
 from typing import NamedTuple
 
+import numba
 import numpy as np
 import scipy.sparse as sp
+import sklearn
 from one_pass import machine
 from problems import ALPHAS, minimum, objective, optimum, sets
 from sklearn import linear_model
 
+import sksgd
 from sksgd import LinearRegressor, LogisticClassifier
 
 SEEDS = 3
@@ -328,43 +332,43 @@ def main():
     parser.add_argument("--time", action="store_true", help="compare times instead of gaps")
     parser.add_argument("--repeat", type=int, default=5, help="rounds of timing (default: 5)")
     parser.add_argument("--verbose", action="store_true", help="a line for every fit")
-    parser.add_argument("--output", type=pathlib.Path, help="write both tables as a page, with a figure beside it")
+    parser.add_argument("--output", type=pathlib.Path, help="write the table as a page; gaps with a figure beside it")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     cases = sets(arguments.data, arguments.only)
     if arguments.time:
-        print("\n".join(times(cases, arguments.repeat)))
-        return
-    lines, runs = gaps(cases, arguments.verbose)
-    print("\n".join(lines))
+        page = [TIMES, *times(cases, arguments.repeat)]
+    else:
+        lines, runs = gaps(cases, arguments.verbose)
+        page = [GAPS.format(sets=len(cases), seeds=SEEDS), *lines]
+    print("\n".join(page))
     if arguments.output:
-        draw(runs, arguments.output.with_suffix(".svg"))
-        page = [
-            PAGE.format(sets=len({r.name.rpartition(", ")[0].rpartition(", ")[0] for r in runs}), seeds=SEEDS),
-            *lines,
-        ]
-        page += [
-            "",
-            f"![Gaps]({arguments.output.with_suffix('.svg').name})",
-            "",
-            TIMES,
-            "",
-            *times(cases, arguments.repeat),
-        ]
-        arguments.output.write_text("\n".join([*page, "", f"Measured on {machine()}.", ""]))
+        if not arguments.time:
+            figure = arguments.output.with_suffix(".svg")
+            draw(runs, figure)
+            page += ["", f"![Gaps of all runs]({figure.name})"]
+        arguments.output.write_text("\n".join([*page, "", f"Measured on {machine()}; {versions()}.", ""]))
 
 
-PAGE = """# Untuned
+def versions():
+    """Of what was measured."""
+    modules = {"sksgd": sksgd, "scikit-learn": sklearn, "NumPy": np, "Numba": numba}
+    return ", ".join(f"{name} {module.__version__}" for name, module in modules.items())
+
+
+GAPS = """# Untuned
 
 What default fits of `LinearRegressor` and `LogisticClassifier` reach, on raw and on standardised rows, against the
 exact optimum of the objective they state. {sets} sets (raw and standardised count as two), alpha 1e-4 and 1e-6,
 {seeds} seeds. A pass forms the matrix of second derivatives at most once; it may read the rows up to ten times. Written
 by `examples/benchmarks/untuned.py`.
 """
-TIMES = """## Time
+TIMES = """# Untuned: time
 
-Whole fits on one thread, in alternation, medians, alpha 1e-4; scikit-learn's solvers each with the largest tolerance
-that gets to the gap aimed at, ours with `tol` at that gap. Above 1, sksgd is faster."""
+Whole default fits on one thread, in alternation, medians, alpha 1e-4; scikit-learn's solvers for the same objective
+each with the largest tolerance that gets to the gap aimed at, ours with `tol` at that gap. Above 1, sksgd is faster.
+Dense sets of at least 20,000 rows, and sparse ones. Written by `examples/benchmarks/untuned.py --time`.
+"""
 
 
 if __name__ == "__main__":
