@@ -569,7 +569,7 @@ def as_there_warm_start_ignores_coef_init():
 
 def as_there_warm_start_begins_to_count_anew():
     counts = [model.fit(X, y).fit(X, y).t_ for model in pair(warm_start=True, max_iter=3, **PASSES)]
-    flagship = LinearRegressor(warm_start=True, max_iter=3, tol=None).fit(X, y).fit(X, y)
+    flagship = LinearRegressor(optimizer="sgd", warm_start=True, max_iter=3, tol=None).fit(X, y).fit(X, y)
     show("t_ after two fits of 600 updates", *counts)
     print(f"  LinearRegressor: {flagship.t_}")
     assert counts == [601, 601]

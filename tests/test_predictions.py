@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, d2_tweedie_score, r2_score
 from sksgd import LinearRegressor, LogisticClassifier
 from sksgd.losses import Poisson, Tweedie
 
-PARAMS = {"max_iter": 5, "tol": None, "random_state": 0}
+PARAMS = {"optimizer": "adagrad", "max_iter": 5, "tol": None, "random_state": 0}
 COUNTS = np.random.default_rng(2).poisson(np.exp(0.3 * X[:, 0] + 0.5)).astype(float)
 AMOUNTS = COUNTS + 0.5
 SHARES = np.clip(expit(Y), 0, 1)
@@ -69,7 +69,7 @@ def test_log_probabilities_of_what_is_all_but_impossible():
     [("poisson", COUNTS, 1), ("gamma", AMOUNTS, 2), (Tweedie(1.3), COUNTS, 1.3), (Tweedie(3.0), AMOUNTS, 3)],
 )
 def test_d2_is_that_of_scikit_learn(loss, y, power, sample_weight):
-    model = LinearRegressor(loss, optimizer="adagrad", learning_rate=0.1, **PARAMS).fit(X, y)
+    model = LinearRegressor(loss, learning_rate=0.1, **PARAMS).fit(X, y)
     expected = d2_tweedie_score(y, model.predict(X), sample_weight=sample_weight, power=power)
     assert model.score(X, y, sample_weight) == pytest.approx(expected, rel=1e-9)
     listed = None if sample_weight is None else list(sample_weight)
