@@ -27,6 +27,7 @@ from newton_cases import (
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
 
+from sksgd.core import penalised
 from sksgd.losses import Huber
 
 over = pytest.mark.parametrize
@@ -248,3 +249,20 @@ def test_float32(case):
     assert single.coef_.dtype == np.float32
     gap = objective(single, MANY, y, np.ones(N)) / clone(model).set_params(tol=1e-12).fit(MANY, y).loss_curve_[-1] - 1
     assert gap < 2e-4
+
+
+def test_what_is_rare_is_not_missed():
+    r = np.random.default_rng(3)
+    rows = np.hstack([r.normal(size=(20_000, 3)), 1e6 * (r.random((20_000, 40)) < 5e-4)])  # some 10 rows each
+    y = rows @ [1.0, -1.0, 0.5, *(1e-6 * r.normal(size=40))] + r.logistic(size=20_000) > 0
+    best = classifier(tol=1e-11).fit(rows, y).loss_curve_[-1]
+    for seed in range(3):  # which decides the part of the rows that a fit begins with
+        model = classifier(random_state=seed).fit(rows, y)
+        assert model.loss_curve_[-1] <= best * (1 + 1e-4)
+        assert model.n_iter_ < 8
+
+
+def test_a_matrix_without_a_factor_is_no_minimum():
+    terms = penalised.Ridge(np.zeros(2))
+    step = terms.minimise(np.full((2, 2, 2), np.nan), np.array([[1.0, 0.0], [0.0, 0.0]]), np.zeros((2, 2)))
+    np.testing.assert_array_equal(step.fall, [np.inf, 0.0])

@@ -30,7 +30,7 @@ from test_callbacks import Recorder
 from sksgd import LinearRegressor
 from sksgd.base import Loss
 from sksgd.core.descent import constants
-from sksgd.core.quadratic import joint_gram, secant, separate_grams, solve
+from sksgd.core.quadratic import diagonals, joint_gram, secant, separate_grams, solve
 from sksgd.kernels.derivatives import derivatives
 from sksgd.losses import Huber, LogLoss, Multinomial, Poisson, SquaredError, Tweedie
 from sksgd.penalties import L2
@@ -265,6 +265,10 @@ def test_grams_and_solver():
     for z, s, w in zip(Z, shares, weight, strict=True):
         expected += w * np.kron(np.diag(s) - np.outer(s, s), np.outer(z, z))
     np.testing.assert_allclose(joint_gram(Z, weight[:, None] * shares)[0], expected, atol=1e-12)
+    of_all = diagonals(Multinomial(), Z, weight[:, None] * shares)
+    np.testing.assert_allclose(of_all, np.diag(expected)[None], atol=1e-12)
+    of_each = np.diagonal(separate_grams(Z, shares), axis1=1, axis2=2)
+    np.testing.assert_allclose(diagonals(SquaredError(), Z, shares), of_each, atol=1e-12)
     grams, right, diagonal = separate_grams(Z, shares), r.normal(size=(4, 3)), np.array([0.0, 1.0, 1e9])
     solution = solve(grams, diagonal, right)
     for gram, b, x in zip(grams, right, solution, strict=True):

@@ -77,12 +77,15 @@ def _newton_step(problem: Any, memory: Memory, sweep: Sweep, rival: Any = None, 
         memory.lift = 1.0  # constants are no place for curvatures of kinks
     lift, stale = memory.lift, memory.decrement
     memory.mass, memory.n_rows, memory.prior = sweep.margins.mass, sweep.n, 0.0
-    _measure(problem, memory, sweep, lift, grams=part is None)
+    _measure(problem, memory, sweep, lift, grams=None if part is not None else True)
     if rival is not None and not (memory.totals + sweep.surplus[0]).sum() <= rival[1]:
         memory.u, memory.smoothing, part = rival[0], None, None
         _measure(problem, memory, sweep, lift)
     if part is not None:
-        memory.grams = part.measure(memory.u, lift)[2] * (sweep.margins.mass / part.margins.mass)
+        # What is rare may be missing in a part: the diagonals are those of all rows.
+        known = part.measure(memory.u, lift)[2] * (sweep.margins.mass / part.margins.mass)
+        missing = np.maximum(memory.grams - np.diagonal(known, axis1=1, axis2=2), 0.0)
+        memory.grams = known + missing[:, :, None] * np.eye(known.shape[1])
     if not memory.finite:
         memory.objective = np.nan
         return
@@ -98,7 +101,7 @@ def _newton_step(problem: Any, memory: Memory, sweep: Sweep, rival: Any = None, 
     memory.lift = 1.0 if (t < short).any() else (0.1 * lift if lift > 0.01 else 0.0)
 
 
-def _measure(problem: Any, memory: Memory, sweep: Sweep, lift: float, grams: bool = True) -> None:
+def _measure(problem: Any, memory: Memory, sweep: Sweep, lift: float, grams: bool | None = True) -> None:
     """The quadratic model of all losses at the present weights, or at the nearest ones within the bounds."""
     memory.enter(memory.penalty(problem))
     if not problem.loss.smooth:

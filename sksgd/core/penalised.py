@@ -51,6 +51,7 @@ class Ridge:
         right = slope + ridge * w
         s = -solve(grams, ridge + extra, right)
         fall = -(right * s).sum(axis=1)
+        fall[~s.any(axis=1) & right.any(axis=1)] = np.inf  # there was no solution
         return Step(s, fall, 0.5 * fall)
 
     def _spread(self, w: np.ndarray) -> np.ndarray:

@@ -119,6 +119,14 @@ def joint_gram(Z: np.ndarray, shares: np.ndarray) -> np.ndarray:
     return gram[None]
 
 
+def diagonals(loss: Loss, Z: np.ndarray, bends: np.ndarray) -> np.ndarray:
+    """The diagonals (S, M) of these matrices."""
+    if loss.joint:
+        weight = bends.sum(axis=1, keepdims=True)
+        bends = bends - bends**2 / np.where(weight > 0, weight, 1.0)
+    return (bends.T @ (Z * Z)).reshape(1 if loss.joint else bends.shape[1], -1)
+
+
 def gram_of(loss: Loss) -> Gram:
     """The one that suits a loss."""
     if loss.joint:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base import Loss
 from .descent import Margins
-from .quadratic import Coordinates, dense, gram_of
+from .quadratic import Coordinates, dense, diagonals, gram_of
 
 #: Numbers that are worked on at a time, which stay in the second cache.
 PIECE = 1 << 16
@@ -69,8 +69,11 @@ class Sweep:
             rows = part if self.present is None else self.present[part]
             yield part, self.coordinates.rows(self.X[rows], self._piece)
 
-    def measure(self, u: np.ndarray, lift: float = 0.0, grams: bool = True) -> tuple[np.ndarray, np.ndarray, Any]:
-        """Totals (S,), gradient (S, M) and, if wanted, matrices of the losses at the weights `u` (K, width)."""
+    def measure(self, u: np.ndarray, lift: float = 0.0, grams: bool | None = True) -> tuple[Any, Any, Any]:
+        """Totals (S,), gradient (S, M) and, if wanted, matrices of the losses at the weights `u` (K, width).
+
+        With ``grams=None`` only the diagonals (S, M) of the matrices.
+        """
         gram = gram_of(self.margins.loss)
         totals, slope = np.zeros(self.margins.n_systems), np.zeros(u.shape)
         matrices: Any = 0.0
@@ -85,5 +88,7 @@ class Sweep:
             slope += slopes.T @ Z
             if grams:
                 matrices = matrices + gram(Z, bends)
+            elif grams is None:
+                matrices = matrices + diagonals(margins.loss, Z, bends)
         self.surplus = surplus
         return totals, slope.reshape(len(totals), -1), matrices
