@@ -216,12 +216,15 @@ def constants(loss: Loss, y: np.ndarray, weight: np.ndarray | None, n_outputs: i
     """The intercepts (K,) of the best model without features, over at most some 1000 of these rows."""
     part = slice(None, None, max(1, len(y) // 1000))
     margins = Margins(loss, y[part], None if weight is None else weight[part], n_outputs)
+    if loss.quadratic:
+        _, slopes, bends = margins.derivatives(np.zeros((len(margins.y), n_outputs)), 0.0)
+        return -slopes.sum(axis=0) / np.maximum(bends.sum(axis=0), 1e-300)
     # Where scores are logarithms, they must not run away from rows of one class.
     prior = 0.0 if loss.link == "identity" else 1e-4 * margins.mass
     past = Past(0.0, np.zeros((margins.n_systems, n_outputs // margins.n_systems)), prior, 0.0)
     ones, u, free = np.ones((len(margins.y), 1)), np.zeros((n_outputs, 1)), Ridge(np.zeros(1))
     if loss.smooth:
-        return descend(margins, ones, u, past, free, rounds=2 if loss.quadratic else 50, enough=1e-9)[0][:, 0]
+        return descend(margins, ones, u, past, free, rounds=50, enough=1e-9)[0][:, 0]
     for narrower in 0.2 ** np.arange(8.0):
         rounded = margins.smoothed(narrower * margins.natural_smoothing(ones @ u.T))
         u = descend(rounded, ones, u, past, free, rounds=8, enough=1e-9)[0]
