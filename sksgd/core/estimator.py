@@ -17,16 +17,16 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from . import blocks, loop
 from .batches import Block
-from .parameters import ProblemParameters
 from .predict import raw_scores
 from .problem import Problem
-from .runs import Runs
+from .reports import Reports
+from .resuming import Resuming
 from .state import State
 from .stopping import Progress
 from .support import TrainingSupport
 
 
-class BaseLinearSGD(TrainingSupport, ProblemParameters):
+class BaseLinearSGD(TrainingSupport, Resuming, Reports):
     """A linear model whose weights are found by stochastic gradient descent; see `sksgd.linear_model`."""
 
     #: How `validate_data` is to check y.
@@ -158,22 +158,6 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             self.__dict__.update(self._fitted(problem, state))
         return self
 
-    def _look_at_order(self, problem: Problem, state: State, block: Block) -> None:
-        """Warn, once, of a stream that comes sorted by target, unless the order of its rows makes no difference."""
-        if not len(block) or (problem.optimizer.blockwise and problem.loss.quadratic):
-            return
-        y = block.y[:, 0] if block.present is None else block.y[block.present, 0]
-        before = state.runs or Runs.begin(y, is_classifier(self))
-        state.runs = before.extend(y)
-        if state.runs.sorted and not before.sorted:
-            warnings.warn(
-                f"Of {state.runs.counts.sum()} rows given to partial_fit only {state.runs.changes} have another target "
-                "than the row before: they seem to be sorted by target, which misleads every rule that sees a row "
-                "once. Shuffle the rows, at least within large blocks, or call fit.",
-                UserWarning,
-                stacklevel=5,
-            )
-
     def _validate(self, X: Any, y: Any, sample_weight: Any, dtype: Any) -> tuple[Any, Any, np.ndarray | None]:
         """X (C-ordered or CSR), y, and weights or None. `dtype` is that of earlier data, None for the first."""
         X, y = validate_data(
@@ -236,57 +220,6 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
 
         return block.take(train), block.take(held_out)
 
-    def _new_state(self, problem: Problem, d: int, dtype: Any, random_state: np.random.RandomState) -> State:
-        state = State(problem, self._n_outputs, d, dtype, int(random_state.randint(np.iinfo(np.int32).max)))
-        zeros = np.zeros((self._n_outputs, d), dtype)
-        state.start(problem, zeros, np.zeros(self._n_outputs))
-        return state
-
-    def _goes_on(self, optimizer: Any) -> bool:
-        """Whether this optimizer and averaging are those of the state, so that its slots and t go on."""
-        before = self._problem_
-        same_averaging = (self._component("average") is None) == (before.averaging is None)
-        # What a block optimizer knows of the rows is in terms of their loss.
-        same_loss = (self._loss(), self.fit_intercept) == (before.loss, before.fit_intercept)
-        return optimizer == before.optimizer and same_averaging and (same_loss or not before.optimizer.blockwise)
-
-    def _meet(self, problem: Problem, block: Block, before: Problem | None) -> Problem:
-        """The problem with a schedule that knows the rows, and those of the problem `before` if training goes on."""
-        return problem.meet(block, before if before is not None and self._goes_on(problem.optimizer) else None)
-
-    def _resume(self, problem: Problem) -> State:
-        """The state to go on with; one at the same weights, counting from 0, where optimizer or averaging is new."""
-        state, before = self._state, self._problem_
-        if self._goes_on(problem.optimizer):
-            if not _same_debts(problem, before):
-                state = state.copy()
-                state.convert(before, None)
-                if problem.bounds is not None:
-                    for line in (0, -1 if state.averaged else 0):
-                        state.lines[line] = np.clip(state.lines[line], *problem.bounds)
-                state.touch()
-            return state
-        fresh = State(problem, state.n_outputs, state.n_features, state.lines.dtype, state.seed)
-        fresh.start(problem, *state.weights(before))
-        fresh.n_passes, fresh.n_samples_seen = state.n_passes, state.n_samples_seen
-        return fresh
-
-    def _initialise(self, problem: Problem, state: State, init: tuple[Any, Any]) -> None:
-        """Start at the user's `coef_init` and `intercept_init`."""
-        if init[0] is None and init[1] is None:
-            return
-        if init[1] is not None and not self.fit_intercept:
-            raise ValueError("intercept_init needs fit_intercept=True.")
-        state.convert(problem, None)
-        starts = []
-        for name, values, now in zip(("coef_init", "intercept_init"), init, state.weights(problem), strict=True):
-            values = now if values is None else np.asarray(values, dtype=np.float64)
-            if values.size != now.size or not np.isfinite(values).all():
-                raise ValueError(f"{name} must be finite and of shape {now.shape}. Got {values!r} instead.")
-            starts.append(values.reshape(now.shape))
-        state.start(problem, *starts)
-        state.touch()
-
     def _fitted(self, problem: Problem, state: State) -> dict[str, Any]:
         """The attributes that make `state` the fitted model, beside those that follow from the targets."""
         return {
@@ -299,42 +232,6 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
             "optimizer_": problem.choice,
             "optimality_gap_": np.nan if state.memory is None else state.memory.gap,
         }
-
-    # ---- reports -----------------------------------------------------------------------------------------------------
-
-    def _print(self, outcome: loop.Outcome) -> None:
-        """One line per pass."""
-        if outcome.diverged:
-            print(f"pass {outcome.passes}: {outcome.reason}")
-            return
-        line = f"pass {len(outcome.loss_curve)}: objective {outcome.loss_curve[-1]:.6g}"
-        if outcome.validation_curve:
-            line += f", validation loss {outcome.validation_curve[-1]:.6g}"
-        print(line)
-
-    def _divergence(self, problem: Problem, where: str) -> str:
-        if problem.optimizer.blockwise:
-            return (
-                f"Training left the range of floating-point numbers in {where}. Scale the features (for example with "
-                "StandardScaler) or the targets."
-            )
-        rate = problem.schedule if self.learning_rate is None else self.learning_rate
-        return (
-            f"Training diverged with learning_rate={rate!r} in {where}. Lower the learning rate, scale the features "
-            "(for example with StandardScaler) or use an optimizer with a rate per weight, such as 'adagrad'."
-        )
-
-    def _warn(self, outcome: loop.Outcome) -> None:
-        if outcome.diverged:
-            where = f"pass {outcome.passes}; the weights are those of the best finite pass"
-            warnings.warn(self._divergence(self._problem_, where), ConvergenceWarning, stacklevel=6)
-        elif not outcome.converged:
-            warnings.warn(
-                f"{outcome.reason} before the {'validation loss' if outcome.validation_curve else 'objective'} "
-                "settled. Increase max_iter, or tol to accept a less exact minimum.",
-                ConvergenceWarning,
-                stacklevel=6,
-            )
 
     # ---- the fitted model --------------------------------------------------------------------------------------------
 
@@ -354,8 +251,11 @@ class BaseLinearSGD(TrainingSupport, ProblemParameters):
         """The rate of the last update, as lowered since; NaN where the optimizer has none."""
         if not hasattr(self, "_state"):
             raise AttributeError(f"This {type(self).__name__} has no learning rate before fit.")
-        state, last = self._state, np.int64(max(self._state.t - 1, 0))
-        return np.nan if state.memory is not None else float(self._problem_.schedule.rate(last)) * state.factor
+        state = self._state
+        if state.memory is not None:
+            return np.nan
+        rate = self._problem_.schedule.rate(np.array([max(state.t - 1, 0)]))
+        return float(np.ravel(rate)[0]) * state.factor
 
     @property
     def coef_(self) -> Any:
@@ -406,10 +306,3 @@ def _read_only(values: np.ndarray) -> np.ndarray:
     values = values.view()
     values.flags.writeable = False
     return values
-
-
-def _same_debts(problem: Problem, before: Problem) -> bool:
-    """Whether idle weights may go on owing what they owe: the rules by which they pay are the same."""
-    arrays: list[tuple[Any, Any]] = [(problem.alpha, before.alpha), (problem.bounds, before.bounds)]
-    same = (problem.idle, problem.penalty) == (before.idle, before.penalty)
-    return same and all(np.array_equal(new, old) for new, old in arrays)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from .. import track as at
 from ..base import BlockOptimizer, Penalty
 from ..core.batches import Block
 from ..core.descent import Margins, constants
+from ..core.implicit_memory import Memory, fingerprint, join, n_values
 from ..core.split import Split
 from ..core.sweeps import Rows
 
@@ -368,60 +368,3 @@ def require_lazy(problem: Any, X: Any) -> None:
 def is_explicit(loss: Any) -> bool:
     """Whether scores of 0 cost nothing, as with the perceptron: steps that look ahead would never start."""
     return loss.coding == "sign" and loss.value(0.0, 1.0) == loss.value(0.0, -1.0) == 0.0
-
-
-def fingerprint(problem: Any, block: Any) -> tuple[Any, ...]:
-    """What tells a fit from another: objectives of the same are comparable."""
-    size, weights = float(np.abs(block.y).sum()), block.total_weight
-    first = float(block.X[:1].sum()) if block.X.shape[0] else 0.0
-    return block.X.shape, len(block), size, weights, first, problem.penalty, np.asarray(problem.alpha).tobytes()
-
-
-def join(parts: tuple[Rows, ...]) -> Rows:
-    """All rows of these parts, sparse if any are."""
-    if len(parts) == 1:
-        return parts[0]
-    stack = sp.vstack if any(sp.issparse(part.X) for part in parts) else np.concatenate
-    X = stack([sp.csr_array(part.X) if stack is sp.vstack else part.X for part in parts])
-    weights = [np.ones(len(part)) if part.weight is None else part.weight for part in parts]
-    weight = None if all(part.weight is None for part in parts) else np.concatenate(weights)
-    return Rows(X, np.concatenate([part.y for part in parts]), weight)
-
-
-def n_values(X: Any) -> int:
-    """How many values are stored."""
-    return X.nnz if sp.issparse(X) else X.size
-
-
-@dataclasses.dataclass
-class Memory:
-    """What `ImplicitSGD` knows; arrays are replaced, never written to."""
-
-    coef: np.ndarray
-    intercept: np.ndarray
-    split: Any = None
-    track: Any = None
-    pending: tuple[Rows, ...] = ()
-    waiting: int = 0
-    best: Any = None
-    mark: Any = None
-    curve: tuple[float, ...] = ()
-    ahead: bool = False
-    steps: int = 0
-    finite: bool = True
-    objective: float = np.nan
-    excess: float = np.nan
-    gap: float = np.nan
-    stuck: bool = False
-
-    @property
-    def progressive(self) -> tuple[float, float]:
-        """The sums of the losses on the rows of a stream before they were learned, and of their weights."""
-        if self.track is None:
-            return 0.0, 0.0
-        return float(self.track.outputs[at.SEEN].sum()), float(self.track.sums[at.LEARNED])
-
-    @property
-    def blank(self) -> bool:
-        """Whether the start is at zero."""
-        return not (self.coef.any() or self.intercept.any())
