@@ -49,6 +49,14 @@ class Component:
 
     A subclass becomes a frozen dataclass by itself. `set_params` does not exist, because a component may be shared by
     several estimators: `replace` returns a changed copy, and ``estimator.set_params(optimizer__momentum=0.5)`` uses it.
+
+    Examples
+    --------
+    >>> class Range(Component):
+    ...     low: float
+    ...     high: float = 1.0
+    >>> Range(0.0).replace(high=2.0)
+    Range(low=0.0, high=2.0)
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -95,6 +103,16 @@ class Loss(Component):
     `gradient` are enough; the optimizers that use the curvature take it from differences of gradients then.
     ``prox(p, y, step)`` is ``argmin_q value(q, y) + (q - p)^2/(2 step)``, by which they smooth kinks; without it, it is
     searched for.
+
+    Examples
+    --------
+    >>> class Quartic(Loss):
+    ...     def value(self, p, y):
+    ...         return 0.25 * (p - y) ** 4
+    ...     def gradient(self, p, y):
+    ...         return (p - y) ** 3
+    >>> round(Quartic().curvature(3.0, 1.0), 4)
+    12.0
     """
 
     #: What maps `p` to a prediction: "identity", "log" (mean = exp p) or "logit" (mean = 1/(1 + exp -p)).
@@ -152,6 +170,16 @@ class Penalty(Component):
     ``shrink(w, amount(step, alpha)) == prox(w, step, alpha)``. Amounts form a group, see `group`. Where every weight
     has a step of its own (AdaGrad, one `alpha` per feature), ``drift(w, move, time, alpha)`` takes the place of move
     and prox.
+
+    Examples
+    --------
+    >>> class Squares(Penalty):
+    ...     def value(self, w, alpha):
+    ...         return alpha * w * w
+    ...     def prox(self, w, step, alpha):
+    ...         return w / (1.0 + 2.0 * step * alpha)
+    >>> Squares().prox(3.0, step=1.0, alpha=1.0)
+    1.0
     """
 
     #: "sum" if shrinking by a, then b, is shrinking by a + b; "product" if it is shrinking by a * b; "" without
@@ -221,6 +249,14 @@ class Optimizer(Component):
     tuple of what one update needs; powers and roots of `t` belong here. ``coord(g, w, slots, begun)`` moves one weight
     with gradient `g` of the mean loss (penalty excluded) and returns the new weight and the new tuple of slots. Use the
     numbers in `begun` rather than fields and literals: they have the precision of the data.
+
+    Examples
+    --------
+    >>> class SignDescent(Optimizer):
+    ...     def coord(self, g, w, slots, begun):
+    ...         return w - begun[0] * math.copysign(1.0, g), slots
+    >>> SignDescent().coord(g=-3.0, w=1.0, slots=(), begun=(0.5,))
+    (1.5, ())
     """
 
     #: Whether it is a `BlockOptimizer`.
@@ -323,6 +359,12 @@ class BlockOptimizer(Component):
     - A memory also has ``steps``, the number of steps so far, which is `t_`; ``finite``, whether all that it learned
       is; ``gap``, the relative gap, which a fit sets and `learn` may set; and ``progressive``, to which `learn` adds
       the losses of rows before they are learned, and their weights.
+
+    Examples
+    --------
+    >>> from sksgd.optimizers import Newton
+    >>> isinstance(Newton(), BlockOptimizer), Newton().blockwise
+    (True, True)
     """
 
     blockwise: ClassVar[bool] = True
@@ -365,6 +407,16 @@ class Schedule(Component):
     """The learning rate of the t-th update, t = 0, 1, ...
 
     ``rate(t)`` takes an int64 array and returns an array of the same shape, or one float where the rate is constant.
+
+    Examples
+    --------
+    >>> class Halving(Schedule):
+    ...     eta0: float = 1.0
+    ...     every: int = 100
+    ...     def rate(self, t):
+    ...         return self.eta0 * 0.5 ** (t // self.every)
+    >>> Halving().rate(np.array([0, 99, 100, 250]))
+    array([1.  , 1.  , 0.5 , 0.25])
     """
 
     #: Whether the number of updates to come must be known: refused in `partial_fit`.
@@ -394,6 +446,14 @@ class Averaging(Component):
 
     ``rho(t, eta, mass)`` takes the update numbers, their rates and the sum of weights so far; it returns the array of
     rho_t and the new sum. rho_t = 1 up to the update at which averaging starts.
+
+    Examples
+    --------
+    >>> class Recent(Averaging):
+    ...     def rho(self, t, eta, mass):
+    ...         return np.maximum(0.01, 1.0 / (t + 1)), mass
+    >>> Recent().rho(np.array([0, 1, 999]), 0.1, 0.0)[0]
+    array([1.  , 0.5 , 0.01])
     """
 
     needs_horizon: ClassVar[bool] = False
@@ -410,6 +470,15 @@ class SampleStep(Component):
 
     ``update(loss, p, y, eta, square)`` returns the number u of the move ``w += u x``; `square` is the squared norm of
     the row if `needs_square`, else 0. Plain SGD only (`sksgd.optimizers.SGD`, batches of one, one output).
+
+    Examples
+    --------
+    >>> class Clipped(SampleStep):
+    ...     def update(self, loss, p, y, eta, square):
+    ...         return -eta * min(max(loss.gradient(p, y), -1.0), 1.0)
+    >>> from sksgd.losses import SquaredError
+    >>> Clipped().update(SquaredError(), p=5.0, y=0.0, eta=0.1, square=0.0)
+    -0.1
     """
 
     #: Whether `square` is wanted.
@@ -426,6 +495,14 @@ class Sampler(Component):
 
     ``order(n, seed, number, norms)`` returns the positions of the rows for pass `number` (from 0), an integer array of
     length `n`, and None or a factor for the weight of every visited row. The same arguments give the same order.
+
+    Examples
+    --------
+    >>> class Backwards(Sampler):
+    ...     def order(self, n, seed, number, norms=None):
+    ...         return np.arange(n)[::-1].copy(), None
+    >>> Backwards().order(4, seed=0, number=0)[0]
+    array([3, 2, 1, 0])
     """
 
     #: Whether `norms`, the squared Euclidean norms of the rows (plus 1 for an intercept), are wanted.

@@ -199,7 +199,13 @@ PENALTIES: dict[str, type[Penalty]] = {"l2": L2, "l1": L1, "elasticnet": Elastic
 
 
 def resolve_penalty(penalty: str | Penalty | None, l1_ratio: float) -> Penalty:
-    """The penalty a user means by None, a name or an instance; `l1_ratio` serves "elasticnet" only."""
+    """The penalty a user means by None, a name or an instance; `l1_ratio` serves "elasticnet" only.
+
+    Examples
+    --------
+    >>> resolve_penalty("elasticnet", l1_ratio=0.5)
+    ElasticNet(l1_ratio=0.5)
+    """
     if penalty is None:
         return NoPenalty()
     if isinstance(penalty, Component):

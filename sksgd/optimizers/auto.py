@@ -45,6 +45,14 @@ def choose(problem: Any, n_features: int, n_outputs: int, sparse: bool) -> Choic
 
     It depends on the features, outputs, loss, penalty and bounds alone, and on whether rows are sparse, so that all
     calls of `partial_fit` agree, however a stream is cut into them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksgd import LinearRegressor
+    >>> model = LinearRegressor().fit(np.eye(3), [1.0, 2.0, 3.0])
+    >>> choose(model._problem_, n_features=1000, n_outputs=1, sparse=True).optimizer
+    SVRG()
     """
     joint = n_outputs if problem.loss.joint else 1
     unknowns = (n_features + problem.fit_intercept) * joint

@@ -390,5 +390,11 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 
 
 def resolve_optimizer(optimizer: str | Optimizer) -> Optimizer:
-    """The optimizer a user means by a name or an instance."""
+    """The optimizer a user means by a name or an instance.
+
+    Examples
+    --------
+    >>> resolve_optimizer("sgd")
+    SGD(clip_value=inf, clip_norm=inf)
+    """
     return optimizer if isinstance(optimizer, Component) else OPTIMIZERS[optimizer]()
