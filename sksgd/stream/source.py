@@ -1,0 +1,346 @@
+"""What a source of blocks is: the base class of all of them."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from .errors import BlockError
+from .options import Options
+
+__all__ = ["Source"]
+
+#: X, y and row weights or None.
+Block = tuple[Any, np.ndarray, np.ndarray | None]
+
+
+class Source(Options):
+    """Rows that are read block by block, again in every pass, and never held all at once.
+
+    A source takes the place of `X` in `fit`, and has the targets in it. It consists of `n_parts` parts (files, row
+    groups, ranges of bytes or rows), which can be read in any order and any number of times. A part is read in blocks,
+    the same ones in the same order each time.
+
+    To write one, define `blocks`, and `n_parts` where there are several. Blocks are checked, cut where they have too
+    many rows, and left out where they have none, so `blocks` need not care. The rest is optional: `feature_names`,
+    `row_bytes` and `n_rows` where they are known, `name` for messages, `targets` where these can be read alone.
+
+    A source holds no open file and no data that its user did not hand to it; it can be pickled and sent to a worker.
+
+    Parameters
+    ----------
+    memory_limit : int or str, default="512MiB"
+        What all blocks in memory may take together, in bytes, or as a string such as "1GB" or "512MiB".
+    block_rows : int, default=None
+        The most rows of a block. None: a power of two (at least 256), such that a block takes about a 32nd of
+        `memory_limit`.
+    buffer_rows : int, default=None
+        Rows of the buffer in which `fit` shuffles. None: what fits a quarter of `memory_limit`.
+    classes : array-like, default=None
+        All class labels, where they are known; else a classifier reads all targets once to learn them.
+    on_bad_block : {"raise", "skip"}, default="raise"
+        Whether a block that cannot be used is an error, or is left out and counted.
+
+    Attributes
+    ----------
+    feature_names : list of str or None
+        The columns of X, if they have names.
+    n_features : int or None
+        Their number, if it is known before reading.
+    n_parts : int
+        How many parts there are.
+    row_bytes : float or None
+        About how many bytes a row takes in memory, if it is known before reading.
+
+    Examples
+    --------
+    A source of one's own:
+
+    >>> import numpy as np
+    >>> from sksgd.stream import Source
+    >>> class Sensors(Source):
+    ...     n_parts = 3
+    ...
+    ...     def blocks(self, part):
+    ...         rng = np.random.default_rng(part)
+    ...         X = rng.normal(size=(5, 2))
+    ...         yield X, X.sum(axis=1)
+    >>> source = Sensors(block_rows=4)
+    >>> [X.shape for X, y, sample_weight in source.read(0)]
+    [(4, 2), (1, 2)]
+    >>> [len(y) for y, sample_weight in source.take([1, 2]).read_targets(1)]
+    [4, 1]
+    """
+
+    n_parts: int = 1
+    feature_names: list[str] | None = None
+    row_bytes: float | None = None
+
+    # ---- what a source defines ---------------------------------------------------------------------------------------
+
+    def blocks(self, part: int) -> Iterator[Any]:
+        """Yield ``(X, y)`` or ``(X, y, sample_weight)``, of any number of rows; the same ones in every call.
+
+        Parameters
+        ----------
+        part : int
+            The number of the part, from 0 to ``n_parts - 1``.
+        """
+        raise NotImplementedError
+
+    def targets(self, part: int) -> Iterator[Any]:
+        """Yield ``(y, sample_weight)`` of the blocks that `read` gives; to be defined where X need not be read for it.
+
+        Parameters
+        ----------
+        part : int
+            The number of the part.
+        """
+        return map(operator.itemgetter(1, 2), self.read(part))
+
+    def frames(self, part: int) -> Iterator[Any]:
+        """What a transformer gets: blocks like those of `read`, with X as a data frame where columns have names.
+
+        Parameters
+        ----------
+        part : int
+            The number of the part.
+        """
+        return self.read(part)
+
+    def name(self, part: int) -> str:
+        """What a part is called in messages.
+
+        Parameters
+        ----------
+        part : int
+            The number of the part.
+
+        Returns
+        -------
+        name : str
+        """
+        return f"part {part}"
+
+    def n_rows(self, part: int) -> int | None:
+        """The number of rows of a part where it is known without reading, else None.
+
+        Parameters
+        ----------
+        part : int
+            The number of the part.
+
+        Returns
+        -------
+        n_rows : int or None
+        """
+        return None
+
+    @property
+    def n_features(self) -> int | None:
+        """The number of columns of X, where it is known before reading."""
+        return None if self.feature_names is None else len(self.feature_names)
+
+    # ---- what is read from it ----------------------------------------------------------------------------------------
+
+    @property
+    def rows_per_block(self) -> int | None:
+        """The most rows of a block; None where it takes a first block to tell."""
+        if self.block_rows is None and self.row_bytes is None:
+            return None
+        return self.rows_of_size(self.row_bytes or 1.0)
+
+    def read(self, part: int) -> Iterator[Block]:
+        """The blocks of a part.
+
+        Parameters
+        ----------
+        part : int
+            The number of the part.
+
+        Returns
+        -------
+        blocks : iterator of (X, y, sample_weight)
+            X is a C-ordered array or a CSR matrix of shape (n, n_features), float64 or float32, y an array of shape
+            (n,) or (n, K), sample_weight an array of shape (n,), float64, or None. After a `BlockError` the iterator
+            goes on with the next block if the part can be read on, and ends otherwise. An error takes the place of a
+            block.
+
+        Raises
+        ------
+        BlockError
+            By the iterator, where a block cannot be read or used.
+        """
+        return Reading(self, part, iter(self.blocks(self._known(part))), _checked)
+
+    def read_targets(self, part: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """The targets and weights of the blocks that `read` gives, without the rows where the format allows.
+
+        Parameters
+        ----------
+        part : int
+            The number of the part.
+
+        Returns
+        -------
+        blocks : iterator of (y, sample_weight)
+
+        Raises
+        ------
+        BlockError
+            By the iterator, as in `read`.
+        """
+        return Reading(self, part, iter(self.targets(self._known(part))), _checked_targets)
+
+    def take(self, parts: Sequence[int]) -> Source:
+        """A source of some of the parts.
+
+        Parameters
+        ----------
+        parts : sequence of int
+            The numbers of the parts; in the new source they are 0, 1, 2 ...
+
+        Returns
+        -------
+        source : Source
+        """
+        from .parts import Parts
+
+        return Parts(self, parts)
+
+    def transform(self, transformer: Any, columns: str | list[str] | None = None) -> Source:
+        """A source whose X goes through a transformer, block by block.
+
+        Parameters
+        ----------
+        transformer : transformer or pipeline
+            Fitted (see `fitted`), or one that need not be, such as `HashingVectorizer`. Sparse results stay sparse.
+            Where columns have names it gets a pandas data frame; if it was fitted without names, an array.
+        columns : str or list of str, default=None
+            The columns that it gets: one as a series, a list as a data frame; None for all. Others are dropped: to
+            keep them, use `ColumnTransformer`.
+
+        Returns
+        -------
+        source : Source
+
+        Raises
+        ------
+        ValueError
+            If the transformer has to be fitted first.
+        """
+        from .transformed import Transformed
+
+        return Transformed(self, transformer, columns)
+
+    def fitted(self, transformer: Any, columns: str | list[str] | None = None) -> Any:
+        """A clone of a transformer, fitted in one pass over the source by its `partial_fit`.
+
+        Parameters
+        ----------
+        transformer : transformer
+            One with `partial_fit`, such as `StandardScaler`. Row weights are not used.
+        columns : str or list of str, default=None
+            As in `transform`.
+
+        Returns
+        -------
+        transformer : transformer
+            For `transform`, of this source and of others.
+
+        Raises
+        ------
+        ValueError
+            If it has no `partial_fit`, or the source no rows.
+        """
+        from .transformed import fitted
+
+        return fitted(self, transformer, columns)
+
+    def _known(self, part: int) -> int:
+        if not 0 <= part < self.n_parts:
+            raise IndexError(f"{self!r} has the parts 0 to {self.n_parts - 1}, not {part}.")
+        return part
+
+
+class Reading(Iterator[Any]):
+    """The blocks of a part: checked, cut, never empty, and with errors that name the part."""
+
+    def __init__(self, source: Source, part: int, blocks: Iterator[Any], check: Any):
+        self.source, self.part, self.check = source, part, check
+        self.blocks = blocks
+        self.pieces: Iterator[Any] = iter(())
+        self.n_features, self.rows = source.n_features, source.rows_per_block
+
+    def __next__(self) -> Any:
+        while True:
+            for piece in self.pieces:
+                return piece
+            try:
+                block = self.check(next(self.blocks), self)
+            except (StopIteration, MemoryError):
+                raise
+            except BlockError as error:
+                error.where = error.where or self.source.name(self.part)
+                raise
+            except Exception as error:
+                reason = f"cannot be read: {type(error).__name__}: {error}"
+                raise BlockError(reason, self.source.name(self.part)) from error
+            self.pieces = self.cut(block)
+
+    def cut(self, block: tuple[Any, ...]) -> Iterator[Any]:
+        n = len(block[-2])
+        rows = self.rows or n
+        if n <= rows:
+            return iter([block] if n else [])
+        parts = (slice(start, start + rows) for start in range(0, n, rows))
+        return (tuple(None if array is None else array[part] for array in block) for part in parts)
+
+
+def _checked(block: Any, reading: Reading) -> Block:
+    """A block as `Source.read` promises it."""
+    if not isinstance(block, tuple) or len(block) not in (2, 3):
+        raise BlockError(f"a block must be a tuple (X, y) or (X, y, sample_weight), not a {type(block).__name__}.")
+    X, (y, weight) = _matrix(block[0]), _checked_targets(block[1:], reading)
+    n, d = X.shape
+    if reading.n_features is None:
+        reading.n_features = d
+    if d != reading.n_features:
+        raise BlockError(f"X has {d} columns, where {reading.n_features} are expected.")
+    if len(y) != n:
+        raise BlockError(f"X has {n} rows, but y has {len(y)}.")
+    if reading.rows is None and n:
+        size = X.data.nbytes + X.indices.nbytes + X.indptr.nbytes if sp.issparse(X) else X.nbytes
+        reading.rows = reading.source.rows_of_size(size / n)
+    return X, y, weight
+
+
+def _checked_targets(block: Any, reading: Reading) -> tuple[np.ndarray, np.ndarray | None]:
+    y, weight = np.asarray(block[0]), block[1] if len(block) > 1 else None
+    if y.ndim not in (1, 2):
+        raise BlockError(f"y must have shape (n,) or (n, n_outputs), not {y.shape}.")
+    if weight is not None:
+        weight = np.asarray(weight, dtype=np.float64)
+        if weight.shape != y.shape[:1]:
+            raise BlockError(
+                f"sample_weight must have shape {y.shape[:1]}, as y has {len(y)} rows, not {weight.shape}."
+            )
+    return y, weight
+
+
+def _matrix(X: Any) -> Any:
+    """C-ordered or CSR, float64 or float32."""
+    if not sp.issparse(X):
+        X = np.asarray(X)
+    if X.ndim != 2:
+        raise BlockError(f"X must be 2-dimensional, (rows, features), but has shape {X.shape}.")
+    if X.dtype.kind not in "biuf":
+        raise BlockError(f"X must hold numbers, but has dtype {X.dtype}.")
+    dtype = X.dtype if X.dtype in (np.float32, np.float64) else np.float64
+    if sp.issparse(X):
+        return X.tocsr().astype(dtype, copy=False)
+    return np.ascontiguousarray(X, dtype=dtype)
