@@ -351,10 +351,11 @@ class BlockOptimizer(Component):
     - ``start(problem, coef, intercept)``: the memory that has seen no rows and stands at these weights.
     - ``learn(problem, memory, block)``: see the rows of a block once, in their order, as a part of a stream. How a
       stream is cut into blocks must not change the result: rows may wait in the memory.
-    - ``improve(problem, memory, block, order, enough)``: one of many passes over the same block, all the rows there
-      are; ``order()`` gives a random order of its rows. It leaves ``memory.objective``, ``memory.excess``, an estimate
-      of how far that is above its minimum, and ``memory.stuck``, whether nothing lowers it any more. ``enough()`` says
-      whether with these the user would be content. An objective that is not finite ends training.
+    - ``improve(problem, memory, feed, order, enough)``: one of many passes over all the rows there are, which a
+      `sksgd.core.feed.Feed` gives; ``order()`` is a random order of them, for its methods. It leaves
+      ``memory.objective``, ``memory.excess``, an estimate of how far that is above its minimum, and ``memory.stuck``,
+      whether nothing lowers it any more. ``enough()`` says whether with these the user would be content. An objective
+      that is not finite ends training.
     - ``weights(problem, memory, dtype)``: coef (K, d) and intercept (K,), rows that wait included. Nothing is changed.
     - A memory also has ``steps``, the number of steps so far, which is `t_`; ``finite``, whether all that it learned
       is; ``gap``, the relative gap, which a fit sets and `learn` may set; and ``progressive``, to which `learn` adds
@@ -382,9 +383,9 @@ class BlockOptimizer(Component):
         raise NotImplementedError(f"{type(self).__name__} must define learn(problem, memory, block)")
 
     def improve(
-        self, problem: Any, memory: Any, block: Any, order: Callable[[], np.ndarray], enough: Callable[[], bool]
+        self, problem: Any, memory: Any, feed: Any, order: Callable[[], Any], enough: Callable[[], bool]
     ) -> None:
-        raise NotImplementedError(f"{type(self).__name__} must define improve(problem, memory, block, order, enough)")
+        raise NotImplementedError(f"{type(self).__name__} must define improve(problem, memory, feed, order, enough)")
 
     def weights(self, problem: Any, memory: Any, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
         raise NotImplementedError(f"{type(self).__name__} must define weights(problem, memory, dtype)")
@@ -426,9 +427,10 @@ class Schedule(Component):
         """The schedule for this problem: itself unless it depends on `alpha`, the loss or the horizon."""
         return self
 
-    def meet(self, problem: Any, block: Any, before: Schedule | None) -> Schedule:
+    def meet(self, problem: Any, feed: Any, before: Schedule | None) -> Schedule:
         """The schedule for these rows, on which a call is about to train: itself unless it depends on the data.
 
+        What `sksgd.core.feed.Feed` says of them is there: their number, targets, squared norms and some of them.
         `before` is what it returned in the call that this one goes on from, None if it goes on from none.
         """
         return self

@@ -136,7 +136,7 @@ class BaseSGD(TrainingSupport, SGDParameters):
         own_order = self._is_plain and self.sampling is None
         if part.train is not None and not own_order:
             block = block.take(part.train)
-        orders = loop.orders(block, self._component("sampling"), state)
+        orders = block.orders(self._component("sampling"), state)
         if part.train is not None and own_order:
             # scikit-learn orders all rows, and leaves those out that are not to train on.
             used = np.zeros(all_rows, dtype=bool)

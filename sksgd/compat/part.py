@@ -57,6 +57,7 @@ class RunningLoop(loop.Loop):
     """scikit-learn's passes: the objective is what was met on the way, or a score on held-out rows is to rise."""
 
     held_out_words = "score on held-out rows rose"
+    feed: Block
 
     def __init__(self, *head: Any, part: Part):
         super().__init__(*head)
@@ -68,11 +69,11 @@ class RunningLoop(loop.Loop):
 
     def measure(self) -> tuple[float, float] | None:
         if not self.state.finite:
-            self.check_finite(self.block.X)
+            self.check_finite(self.feed.X)
         if not self.state.is_finite(None):
             return None
         problem, state = self.problem, self.state
-        objective = state.running if problem.tally else problem.objective(self.block, *state.weights(problem))
+        objective = state.running if problem.tally else problem.objective(self.feed, *state.weights(problem))
         if self.score is None:
             return objective, objective
         coef, intercept = state.weights(problem)
@@ -103,7 +104,7 @@ class StreamLoop(RunningLoop):
     """One call of `partial_fit` with an optimizer that finds its own steps."""
 
     def one_pass(self) -> bool:
-        return blocks.learn(self.problem, self.state, self.block)
+        return blocks.learn(self.problem, self.state, self.feed)
 
     def measure(self) -> tuple[float, float] | None:
         return (self.state.running, self.state.running) if self.state.memory.finite else None

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from ..base import Loss, Sampler
+from .arrays import canonical, unlocked
+from .feed import Feed, Order
+from .rows import Rows
+from .state import State
 
-class Block:
-    """Rows with their targets and weights, ready for the kernels.
+
+class Block(Feed):
+    """Rows in memory with their targets and weights, ready for the kernels: the feed of one block.
 
     Parameters
     ----------
@@ -52,6 +59,18 @@ class Block:
         """The number of rows present."""
         return self.X.shape[0] if self.present is None else len(self.present)
 
+    @property
+    def shape(self) -> tuple[int, int]:  # type: ignore[override]
+        return self.X.shape
+
+    @property
+    def dtype(self) -> np.dtype:  # type: ignore[override]
+        return self.X.dtype
+
+    @property
+    def sparse(self) -> bool:  # type: ignore[override]
+        return sp.issparse(self.X)
+
     @functools.cached_property
     def rows(self) -> Any:
         """The rows as a tuple of arrays, for the kernels."""
@@ -75,23 +94,8 @@ class Block:
             self._split, self._parts = split, (unlocked(dense), rest)
         return self._parts
 
-    @property
-    def featureless(self) -> Block:
-        """The same rows without features, in arrays of the same types, for which no further kernel is compiled."""
-        X, shape = self.X, (self.X.shape[0], 0)
-        if sp.issparse(X):
-            return Block(
-                type(X)((X.data[:0], X.indices[:0], np.zeros_like(X.indptr)), shape=shape), self.y, self.weight
-            )
-        return Block(np.empty(shape, X.dtype), self.y, self.weight)
-
-    @property
-    def norms(self) -> np.ndarray:
-        """Squared norms of the rows present, plus 1 for the intercept."""
-        return 1.0 + self.squares
-
     @functools.cached_property
-    def squares(self) -> np.ndarray:
+    def squares(self) -> np.ndarray:  # type: ignore[override]
         """Squared norms of the rows present."""
         if sp.issparse(self.X):
             squares = np.asarray(self.X.multiply(self.X).sum(axis=1)).reshape(-1)
@@ -100,14 +104,20 @@ class Block:
         return squares if self.present is None else squares[self.present]
 
     @property
-    def total_weight(self) -> float:
+    def total_weight(self) -> float:  # type: ignore[override]
         """The sum of the row weights."""
         return float(len(self)) if self.weight is None else float(self.weight.sum())
 
     @property
-    def width(self) -> float:
+    def width(self) -> float:  # type: ignore[override]
         """The mean number of stored values in a row."""
         return max(1.0, self.X.nnz / max(1, self.X.shape[0]) if sp.issparse(self.X) else self.X.shape[1])
+
+    @property
+    def targets(self) -> Rows:  # type: ignore[override]
+        """Coded targets and weights of the rows present."""
+        all_rows = Rows(None, self.y, self.weight)
+        return all_rows if self.present is None else all_rows.take(self.present)
 
     def take(self, rows: np.ndarray) -> Block:
         """The block of some of the rows, by row number, in ascending order."""
@@ -127,27 +137,43 @@ class Block:
         weight: Any = 1.0 if self.weight is None else self.weight[rows]
         return rows, weight if factor is None else np.ascontiguousarray(weight * factor)
 
+    # ---- as a feed ---------------------------------------------------------------------------------------------------
 
-class _Memory:
-    """The memory of an array, without the mark of being read-only."""
+    def blocks(self) -> Iterator[Block]:
+        yield self
 
-    def __init__(self, array: np.ndarray):
-        self.array = array  # which keeps it alive
-        described = array.__array_interface__
-        self.__array_interface__ = {**described, "data": (described["data"][0], False)}
+    def orders(self, sampler: Sampler, state: State) -> Iterator[Order]:
+        norms = self.norms if sampler.needs_norms else None
+        return sampler.orders(len(self), state.seed, state.n_passes, norms)
 
+    def visits(self, order: Any, factor: np.ndarray | None = None) -> Iterator[tuple[Block, np.ndarray, Any]]:
+        yield self, order, factor
 
-def unlocked(array: np.ndarray) -> np.ndarray:
-    """The same memory as an array that is not read-only: kernels do not write to rows, but would be compiled anew."""
-    return array if array.flags.writeable else np.asarray(_Memory(array))
+    def rows_at(self, places: np.ndarray) -> Rows:
+        return Rows(self.X, self.y, self.weight).take(places if self.present is None else self.present[places])
 
+    def sample(self, order: Any, n: int) -> Rows:
+        return self.rows_at(order[:n])
 
-def canonical(X: Any) -> Any:
-    """`X` as the kernels want it: C-contiguous, or CSR without duplicates; copied only where it is neither."""
-    if not sp.issparse(X):
-        return np.ascontiguousarray(X)
-    X = X.tocsr()
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    return X
+    def glimpse(self, n: int) -> Rows:
+        return self.rows_at(np.arange(0, len(self), max(1, len(self) // n)))
+
+    def pieces(self, size: int) -> Iterator[tuple[slice, Any]]:
+        for first in range(0, len(self), size):
+            part = slice(first, min(first + size, len(self)))
+            yield part, self.X[part if self.present is None else self.present[part]]
+
+    def total_loss(self, loss: Loss, coef: np.ndarray, intercept: np.ndarray) -> float:
+        from ..kernels.dense import total_loss
+
+        weight, many = 1.0 if self.weight is None else self.weight, None if len(coef) == 1 else len(coef)
+        return float(total_loss(loss, self.rows, many, self.y, weight, coef, intercept))
+
+    def constant_loss(self, loss: Loss, intercept: np.ndarray) -> float:
+        # The same rows without features, in arrays of the same types, for which no further kernel is compiled.
+        X, shape = self.X, (self.X.shape[0], 0)
+        none: Any = np.empty(shape, X.dtype)
+        if sp.issparse(X):
+            none = type(X)((X.data[:0], X.indices[:0], np.zeros_like(X.indptr)), shape=shape)
+        rows = Block(none, self.y, self.weight)
+        return rows.total_loss(loss, np.empty((len(intercept), 0), X.dtype), intercept) / rows.total_weight

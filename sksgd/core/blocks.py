@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from .batches import Block
-from .descent import constants
+from .feed import Feed
 from .loop import Loop
 from .problem import Problem
 from .state import State
-from .sweeps import Rows
 
 #: Estimates of the gap are trusted up to this factor.
 SAFETY = 5.0
@@ -33,11 +32,11 @@ def learn(problem: Problem, state: State, block: Block) -> bool:
     return state.memory.finite
 
 
-def _count(state: State, block: Block) -> None:
+def _count(state: State, feed: Feed) -> None:
     state.touch()
     state.t = state.memory.steps
     state.n_passes += 1
-    state.n_samples_seen += len(block)
+    state.n_samples_seen += len(feed)
 
 
 class BlockLoop(Loop):
@@ -47,23 +46,19 @@ class BlockLoop(Loop):
     without features. With held-out data, training also stops when the loss on them does not fall any more.
     """
 
-    def __init__(self, *head: Any, validation: Block | None):
+    def __init__(self, *head: Any, validation: Feed | None):
         super().__init__(*head)
         self.validation, self.held_out = validation, validation is not None
-        block, K = self.block, self.state.n_outputs
-        intercept = np.zeros(K)
-        if self.problem.fit_intercept:
-            rows = Rows(None, block.y, block.weight)
-            rows = rows if block.present is None else rows.take(block.present)
-            intercept = constants(self.problem.loss, rows.y, rows.weight, K)
+        loss, K = self.problem.loss, self.state.n_outputs
+        intercept = self.feed.constants(loss, K) if self.problem.fit_intercept else np.zeros(K)
         #: The objective of the best model without features.
-        self.constant = self.problem.mean_loss(block.featureless, np.empty((K, 0), block.X.dtype), intercept)
+        self.constant = float(self.feed.constant_loss(loss, intercept))
 
     def one_pass(self) -> bool:
         memory, order = self.state.memory, lambda: next(self.orders)[0]
         with np.errstate(all="ignore"):
-            self.problem.optimizer.improve(self.problem, memory, self.block, order, self.enough)
-        _count(self.state, self.block)
+            self.problem.optimizer.improve(self.problem, memory, self.feed, order, self.enough)
+        _count(self.state, self.feed)
         memory.gap = float(max(memory.excess, 0.0) / self.scale(memory.objective))
         return bool(np.isfinite(memory.objective))
 

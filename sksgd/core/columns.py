@@ -5,15 +5,17 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
-from .batches import Block
 from .problem import Problem
 from .state import State
+
+if TYPE_CHECKING:
+    from .batches import Block
 
 
 def groups(problem: Problem, n_outputs: int) -> list[slice]:

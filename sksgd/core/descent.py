@@ -95,13 +95,21 @@ class Margins:
         inner = squares * bends / weight
         return np.array([lowered, lowered - 0.5 * squares.sum(axis=0), self.smoothing * inner.sum(axis=0)])
 
+    def sizes(self, scores: np.ndarray) -> np.ndarray:
+        """The sums (2, K) of the losses, and of their squared gradients over the weights of the rows."""
+        totals, slopes, _ = self.smoothed(None).derivatives(scores, 0.0)
+        weight = self.weight[:, None] if isinstance(self.weight, np.ndarray) else 1.0
+        return np.stack([totals, (slopes * slopes / weight).sum(axis=0)])
+
     def natural_smoothing(self, scores: np.ndarray) -> np.ndarray:
         """Widths that make envelopes of the sums of the losses about as low as half of them."""
-        exact = self.smoothed(None)
-        totals, slopes, _ = exact.derivatives(scores, 0.0)
-        weight = self.weight[:, None] if isinstance(self.weight, np.ndarray) else 1.0
-        squares = (slopes * slopes / weight).sum(axis=0)
-        return np.clip(totals, 1e-100, None) / np.clip(squares, 1e-100, None)
+        return natural(self.sizes(scores))
+
+
+def natural(sizes: np.ndarray) -> np.ndarray:
+    """What `Margins.natural_smoothing` gives, from the sums of `Margins.sizes`."""
+    totals, squares = np.clip(sizes, 1e-100, None)
+    return totals / squares
 
 
 class Kinked(Margins):

@@ -8,8 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from .batches import Block, unlocked
+from .rows import Rows
 from .split import Split
-from .sweeps import PIECE, Rows
+from .sweeps import PIECE
 
 #: A variance is rounding if it is below the square of this times the mean; digits that may cancel in sums.
 NOISE, CANCELLED = 1e-12, 1e3

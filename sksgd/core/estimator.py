@@ -103,7 +103,7 @@ class BaseLinearSGD(TrainingSupport, Resuming, Reports):
             progress = Progress(self.tol, self.n_iter_no_change)
             interrupted = False
             try:
-                orders = loop.orders(block, self._component("sampling"), state)
+                orders = block.orders(self._component("sampling"), state)
                 head = (problem, state, block, orders, progress, one_task, outcome)
                 kind = blocks.BlockLoop if problem.optimizer.blockwise else loop.MeasuredLoop
                 kind(*head, validation=held_out).run(self.max_iter)
@@ -140,7 +140,7 @@ class BaseLinearSGD(TrainingSupport, Resuming, Reports):
                 if problem.optimizer.blockwise:
                     finite = blocks.learn(problem, state, block)
                 else:
-                    orders = loop.orders(block, self._component("sampling"), state)
+                    orders = block.orders(self._component("sampling"), state)
                     finite = loop.one_pass(problem, state, block, orders)
             except BaseException:
                 restore()

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .. import track as at
-from .sweeps import Rows
+from .rows import Rows
 
 
 @dataclasses.dataclass

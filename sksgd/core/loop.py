@@ -8,11 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
-from ..base import Sampler
-from . import pass_
-from .batches import Block
+from .feed import Feed, Order
 from .problem import Problem
 from .state import State
 from .stopping import Progress
@@ -32,30 +28,22 @@ class Outcome:
 
 #: Told how a pass went, it says whether to stop.
 Finish = Callable[[Outcome, State], bool]
-#: The rows of a pass in their order, and factors of their weights or None.
-Order = tuple[np.ndarray, np.ndarray | None]
 
 
-def orders(block: Block, sampler: Sampler, state: State) -> Iterator[Order]:
-    """The orders of the coming passes."""
-    norms = block.norms if sampler.needs_norms else None
-    return sampler.orders(len(block), state.seed, state.n_passes, norms)
-
-
-def one_pass(problem: Problem, state: State, block: Block, order: Iterator[Order]) -> bool:
-    """Visit the rows of a block in the next order; False once a prediction is not finite.
+def one_pass(problem: Problem, state: State, feed: Feed, orders: Iterator[Order]) -> bool:
+    """Visit the rows in the next order; False once a prediction is not finite.
 
     Without rows there is no pass.
     """
-    if len(block) == 0:
+    if len(feed) == 0:
         return True
-    done = pass_.run(problem, state, block, *next(order))
+    done = feed.one_pass(problem, state, next(orders))
     state.n_passes += 1
     return done
 
 
 class Loop:
-    """Passes over a block until one of the rules stops them.
+    """Passes over the rows until one of the rules stops them.
 
     Each pass is a `task`, see `Finish`. The state ends as after the last pass; with held-out data, as after the pass
     that was best on them; after divergence, as `fall_back` says. After an interruption it is as after the last whole
@@ -70,13 +58,13 @@ class Loop:
         self,
         problem: Problem,
         state: State,
-        block: Block,
+        feed: Feed,
         orders: Iterator[Order],
         progress: Progress,
         task: Callable[[], contextlib.AbstractContextManager[Finish]],
         outcome: Outcome,
     ):
-        self.problem, self.state, self.block, self.orders = problem, state, block, orders
+        self.problem, self.state, self.feed, self.orders = problem, state, feed, orders
         self.progress, self.task, self.outcome = progress, task, outcome
         self.first = self.last = self.best = state.copy()
         self.lowest = math.inf
@@ -91,7 +79,7 @@ class Loop:
 
     def one_pass(self) -> bool:
         """Change the state by one pass; whether all was finite."""
-        return one_pass(self.problem, self.state, self.block, self.orders)
+        return one_pass(self.problem, self.state, self.feed, self.orders)
 
     def ended(self) -> str:
         """Why training is to end after this pass, if it is; else the rate may be lowered."""
@@ -156,15 +144,15 @@ class MeasuredLoop(Loop):
     objective ends above where it began by ten times that of weights of 0.
     """
 
-    def __init__(self, *head: Any, validation: Block | None):
+    def __init__(self, *head: Any, validation: Feed | None):
         super().__init__(*head)
         self.validation, self.held_out = validation, validation is not None
         self.start = self.first.weights(self.problem)
-        self.zero = self.problem.zero_objective(self.block, self.state.n_outputs)
+        self.zero = self.problem.zero_objective(self.feed, self.state.n_outputs)
 
     def measure(self) -> tuple[float, float] | None:
         weights = self.state.weights(self.problem)
-        objective = self.problem.objective(self.block, *weights)
+        objective = self.problem.objective(self.feed, *weights)
         if self.validation is None:
             monitored = objective
         else:
@@ -179,7 +167,7 @@ class MeasuredLoop(Loop):
 
     @property
     def _begun(self) -> float:
-        return self.problem.objective(self.block, *self.start)
+        return self.problem.objective(self.feed, *self.start)
 
     def run(self, max_iter: int) -> None:
         super().run(max_iter)

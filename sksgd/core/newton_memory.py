@@ -10,7 +10,7 @@ import numpy as np
 from .descent import apply, constants
 from .penalised import Proximal, Ridge, penalised
 from .quadratic import Coordinates
-from .sweeps import Rows
+from .rows import Rows
 
 
 @dataclasses.dataclass

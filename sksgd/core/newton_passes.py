@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from .batches import Block
 from .descent import search
+from .feed import Feed
 from .newton_memory import Memory
 from .newton_stream import settle, stream
-from .penalised import Proximal, Ridge
 from .quadratic import secant
-from .sweeps import Rows, Sweep
+from .sweeps import Sweep
 
 #: Rows from which on a fit begins with a stream.
 MANY = 1000
@@ -24,19 +25,15 @@ PER_UNKNOWN, LEAST, SHARE = 30, 4096, 16
 ROUND, NARROWER = 0.1, 0.3
 
 
-def improve(
-    problem: Any, memory: Memory, block: Any, order: Callable[[], np.ndarray], enough: Callable[[], bool]
-) -> None:
+def improve(problem: Any, memory: Memory, feed: Feed, order: Callable[[], Any], enough: Callable[[], bool]) -> None:
     """One pass over all rows; see `sksgd.base.BlockOptimizer`."""
     settle(problem, memory)
-    rows, n = Rows(block.X, block.y, block.weight), len(block)
-    present = np.arange(n) if block.present is None else block.present
     new = memory.coordinates is None
     if new:
-        memory.open(problem, rows.take(present[:: max(1, n // 1000)]))
-    sweep, width = Sweep(problem.loss, memory.coordinates, rows, block.present, len(memory.u)), memory.u.shape[1]
-    if new and memory.blank and not problem.loss.quadratic and n >= max(MANY, 32 * width):
-        _begin(problem, memory, sweep, rows, present[order()])
+        memory.open(problem, feed.glimpse(1000))
+    sweep, width = feed.sweep(problem.loss, memory.coordinates, len(memory.u)), memory.u.shape[1]
+    if new and memory.blank and not problem.loss.quadratic and len(feed) >= max(MANY, 32 * width):
+        _begin(problem, memory, sweep, feed, order())
     else:
         _newton_step(problem, memory, sweep)
     # More steps, with matrices that learn from each, as long as they gain: cheap where there are many unknowns. At
@@ -50,21 +47,20 @@ def improve(
             break
 
 
-def _begin(problem: Any, memory: Memory, sweep: Sweep, rows: Rows, order: np.ndarray) -> None:
+def _begin(problem: Any, memory: Memory, sweep: Sweep, feed: Feed, order: Any) -> None:
     """A stream of some rows, then a step on all of them; of all rows, if they are not many."""
-    start, n, some = memory.u, len(order), max(len(order) // SHARE, PER_UNKNOWN * memory.slope.shape[1], LEAST)
-    some = some if 2 * some <= n else n
-    stream(problem, memory, rows, order[:some], growth=1.0)
+    start, n, some = memory.u, len(feed), max(len(feed) // SHARE, PER_UNKNOWN * memory.slope.shape[1], LEAST)
+    rows = feed.sample(order, some if 2 * some <= n else n)
+    stream(problem, memory, rows, np.arange(len(rows)), growth=1.0)
     settle(problem, memory)
     if start[:, : memory.coef.shape[1]].any():  # for the bounds
         constant = sweep.measure(start, grams=False)[0].sum()
     else:
-        constant = sweep.margins.total(np.tile(sweep.coordinates.outwards(start, np.float64)[1], (n, 1))).sum()
-    smooth = problem.loss.smooth
-    if some < n or not smooth or not _assess(problem, memory, sweep).sum() <= constant:
-        part = (
-            None if some == n or not smooth else Sweep(problem.loss, memory.coordinates, rows, order[:some], len(start))
-        )
+        constant = sweep.constant(sweep.coordinates.outwards(start, np.float64)[1]).sum()
+    smooth, part = problem.loss.smooth, None
+    if len(rows) < n or not smooth or not _assess(problem, memory, sweep).sum() <= constant:
+        if len(rows) < n and smooth:
+            part = Block(rows.X, rows.y, rows.weight).sweep(problem.loss, memory.coordinates, len(start))
         _newton_step(problem, memory, sweep, (start, constant), part)
 
 
@@ -76,14 +72,14 @@ def _newton_step(problem: Any, memory: Memory, sweep: Sweep, rival: Any = None, 
     if not problem.loss.smooth and memory.smoothing is None and rival is None:
         memory.lift = 1.0  # constants are no place for curvatures of kinks
     lift, stale = memory.lift, memory.decrement
-    memory.mass, memory.n_rows, memory.prior = sweep.margins.mass, sweep.n, 0.0
+    memory.mass, memory.n_rows, memory.prior = sweep.mass, sweep.n, 0.0
     _measure(problem, memory, sweep, lift, grams=None if part is not None else True)
     if rival is not None and not (memory.totals + sweep.surplus[0]).sum() <= rival[1]:
         memory.u, memory.smoothing, part = rival[0], None, None
         _measure(problem, memory, sweep, lift)
     if part is not None:
         # What is rare may be missing in a part: the diagonals are those of all rows.
-        known = part.measure(memory.u, lift)[2] * (sweep.margins.mass / part.margins.mass)
+        known = part.measure(memory.u, lift)[2] * (sweep.mass / part.mass)
         missing = np.maximum(memory.grams - np.diagonal(known, axis1=1, axis2=2), 0.0)
         memory.grams = known + missing[:, :, None] * np.eye(known.shape[1])
     if not memory.finite:
@@ -113,12 +109,12 @@ def _smooth(memory: Memory, sweep: Sweep) -> None:
     """Choose how far to smooth kinks: less and less, as soon as it is all that is left to gain."""
     if memory.smoothing is None:
         sweep.measure(memory.u, grams=False)
-        memory.smoothing = ROUND * sweep.margins.natural_smoothing(sweep.scores)
+        memory.smoothing = ROUND * sweep.natural_smoothing()
     else:
         done = memory.left <= memory.slack
         memory.smoothing = np.where(done, NARROWER, 1.0) * memory.smoothing
         memory.left = np.where(done, 0.0, memory.left)
-    sweep.margins = sweep.margins.smoothed(memory.smoothing)
+    sweep.smooth(memory.smoothing)
 
 
 def _move(problem: Any, memory: Memory, sweep: Sweep) -> tuple[np.ndarray, np.ndarray, float]:
@@ -142,11 +138,12 @@ def _move(problem: Any, memory: Memory, sweep: Sweep) -> tuple[np.ndarray, np.nd
         memory.totals = before - gain - terms.value(memory.u.reshape(slope.shape))
         _weigh(problem, memory, sweep)
         return np.ones(len(s)), fall, 1.0
-    scores, start, t = sweep.scores.copy(), memory.u, np.ones(len(s))
+    start, t = memory.u, np.ones(len(s))
+    sweep.hold()
     memory.u = start + s.reshape(start.shape)
     memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
     if not problem.loss.quadratic:
-        t = _lengths(sweep, scores, terms, w, s, (before, fall, gain))
+        t = search(lambda t: sweep.along(t) + terms.value(w + t[:, None] * s), before, fall, gain)
         if (t != 1).any():
             memory.u = start + (t[:, None] * s).reshape(start.shape)
             memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
@@ -173,17 +170,6 @@ def _doubt(memory: Memory, sweep: Sweep, gained: Any, promised: Any, stays: Any,
         memory.left = np.where(stays, 0.0, memory.left)
     above = memory.left if memory.lift <= 0.01 else np.where(stays, memory.left, np.maximum(memory.left, left - gained))
     memory.decrement = 2.0 * float((above + np.sqrt(2.0 * above * sweep.surplus[2])).sum()) / memory.mass
-
-
-def _lengths(sweep: Sweep, scores: np.ndarray, terms: Ridge | Proximal, w: Any, s: Any, expected: Any) -> np.ndarray:
-    """How far to go along `s` from `w`, where the scores were `scores`; at the end of `s` they are those of `sweep`."""
-    moves = sweep.scores - scores
-
-    def value(t: np.ndarray) -> np.ndarray:
-        """The objective times the mass, for the step lengths `t`."""
-        return sweep.margins.total(scores + t * moves) + terms.value(w + t[:, None] * s)
-
-    return search(value, *expected)
 
 
 def _assess(problem: Any, memory: Memory, sweep: Sweep) -> np.ndarray:

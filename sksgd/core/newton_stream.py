@@ -9,7 +9,7 @@ import numpy as np
 from .descent import Kinked, Margins, Past, descend
 from .newton_memory import Memory
 from .quadratic import gram_of
-from .sweeps import Rows
+from .rows import Rows
 
 #: Newton steps on the first block.
 ROUNDS = 8

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from ..debt import KEEP, STARTED
 from . import columns, plain
-from .batches import Block
 from .problem import Problem
 from .state import State
+
+if TYPE_CHECKING:
+    from .batches import Block
 
 # A kernel call cannot be interrupted: it gets at most so many updates, and so many stored values (some 50 ms). On dense
 # rows it gets fewer, so that their table stays in the second cache; on CSR rows some calls end by visiting all weights.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from .batches import Block
 from .problem import Problem
 from .state import State
+
+if TYPE_CHECKING:
+    from .batches import Block
 
 #: Rows in a call of the kernel: their table is to stay in the second cache.
 ROWS = 1 << 14

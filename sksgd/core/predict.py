@@ -10,7 +10,7 @@ from scipy.special import expit
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
-from .batches import unlocked
+from .arrays import unlocked
 
 #: Values of X from which on a compiled kernel is worth being loaded.
 LARGE = 1 << 18

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base import Averaging, Loss, Penalty, SampleStep, Schedule
 from ..sample_steps import Gradient
+
+if TYPE_CHECKING:
+    from .feed import Feed
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,9 +49,9 @@ class Problem:
     #: The scale of the weights below which it is paid; None: what is good for accuracy.
     scale_limit: float | None = None
 
-    def meet(self, block: Any, before: Problem | None) -> Problem:
+    def meet(self, feed: Feed, before: Problem | None) -> Problem:
         """The problem with the schedule for these rows; `before` is that of the call which this one goes on from."""
-        schedule = self.schedule.meet(self, block, None if before is None else before.schedule)
+        schedule = self.schedule.meet(self, feed, None if before is None else before.schedule)
         return self if schedule is self.schedule else dataclasses.replace(self, schedule=schedule)
 
     @functools.cached_property
@@ -109,17 +112,14 @@ class Problem:
 
         return 0.0 if self.penalty.free else float(total_penalty(self.penalty, self.alpha, coef))
 
-    def objective(self, block: Any, coef: np.ndarray, intercept: np.ndarray) -> float:
-        """Weighted mean of the losses over a block plus the penalty."""
-        return self.mean_loss(block, coef, intercept) + self.penalty_value(coef)
+    def objective(self, feed: Feed, coef: np.ndarray, intercept: np.ndarray) -> float:
+        """Weighted mean of the losses over all rows of a feed plus the penalty."""
+        return self.mean_loss(feed, coef, intercept) + self.penalty_value(coef)
 
-    def zero_objective(self, block: Any, n_outputs: int) -> float:
+    def zero_objective(self, feed: Feed, n_outputs: int) -> float:
         """The objective where all weights and intercepts are 0; nothing is read but the targets."""
-        return self.mean_loss(block.featureless, np.empty((n_outputs, 0), block.X.dtype), np.zeros(n_outputs))
+        return float(feed.constant_loss(self.loss, np.zeros(n_outputs)))
 
-    def mean_loss(self, block: Any, coef: np.ndarray, intercept: np.ndarray) -> float:
-        """Weighted mean of the losses over a block."""
-        from ..kernels.dense import total_loss
-
-        weight, many = 1.0 if block.weight is None else block.weight, None if len(coef) == 1 else len(coef)
-        return float(total_loss(self.loss, block.rows, many, block.y, weight, coef, intercept) / block.total_weight)
+    def mean_loss(self, feed: Feed, coef: np.ndarray, intercept: np.ndarray) -> float:
+        """Weighted mean of the losses over all rows of a feed."""
+        return float(feed.total_loss(self.loss, coef, intercept) / feed.total_weight)

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from scipy.linalg import lapack
 
 from ..base import Loss
-from .batches import unlocked
+from .arrays import unlocked
 
 #: Relative to the diagonal, what is added to it: the solution is good to 1e-8 up to a condition of some 1e5, and the
 #: objective at it to 1e-13 for any.

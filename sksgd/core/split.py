@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 
-from .batches import unlocked
+from .arrays import unlocked
 
 #: The share of rows in which a column of a sparse matrix must have a value to be taken as dense.
 DENSE = 0.25

@@ -1,73 +1,45 @@
-"""Rows in memory, and passes over all of them in coordinates, some at a time."""
+"""Passes over all rows in coordinates, some at a time."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base import Loss
-from .descent import Margins
-from .quadratic import Coordinates, dense, diagonals, gram_of
+from .descent import Margins, natural
+from .quadratic import Coordinates, diagonals, gram_of
+
+if TYPE_CHECKING:
+    from .feed import Feed
 
 #: Numbers that are worked on at a time, which stay in the second cache.
 PIECE = 1 << 16
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Rows:
-    """Rows with coded targets, and weights or None."""
-
-    X: Any
-    y: np.ndarray
-    weight: np.ndarray | None
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def take(self, rows: Any) -> Rows:
-        """Some of the rows."""
-        X, weight = (None if values is None else values[rows] for values in (self.X, self.weight))
-        return Rows(X, self.y[rows], weight)
-
-    @classmethod
-    def join(cls, parts: tuple[Rows, ...]) -> Rows:
-        """All rows of these parts, in arrays."""
-        weights = [np.ones(len(part)) if part.weight is None else part.weight for part in parts]
-        weight = None if all(part.weight is None for part in parts) else np.concatenate(weights)
-        X, y = ([getattr(part, name) for part in parts] for name in ("X", "y"))
-        return cls(np.concatenate([dense(x) for x in X]), np.concatenate(y), weight)
-
-
 class Sweep:
-    """The rows of a block in coordinates.
+    """The losses over the rows of a feed as a function of weights in coordinates: sums, and lines between two weights.
 
     Attributes
     ----------
-    margins : Margins
-        The losses of the rows present.
-    scores : ndarray of shape (n, K)
-        Where `measure` looked last.
+    n : int
+    mass : float
+        The sum of the row weights.
     surplus : ndarray of shape (3, S)
-        What smoothing changes about the losses there, see `sksgd.core.descent.Margins.slack`.
+        What smoothing changes about the losses where `measure` looked last, see `sksgd.core.descent.Margins.slack`.
     """
 
-    def __init__(self, loss: Loss, coordinates: Coordinates, rows: Rows, present: np.ndarray | None, n_outputs: int):
-        self.coordinates, self.X, self.present, self.K = coordinates, rows.X, present, n_outputs
-        used = rows if present is None else Rows(None, rows.y, rows.weight).take(present)
-        self.margins, self.n = Margins(loss, used.y, used.weight, n_outputs), len(used)
-        self.scores, self.surplus = np.empty((self.n, n_outputs)), np.zeros((3, self.margins.n_systems))
-        self.size = max(256, PIECE // (coordinates.width * (n_outputs if loss.joint else 1)))
-        self._piece = np.empty((min(self.size, self.n), coordinates.width))
-
-    def pieces(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Places of rows among those present, with the rows (m, width), which last until the next piece."""
-        for first in range(0, self.n, self.size):
-            part = slice(first, min(first + self.size, self.n))
-            rows = part if self.present is None else self.present[part]
-            yield part, self.coordinates.rows(self.X[rows], self._piece)
+    def __init__(self, loss: Loss, coordinates: Coordinates, feed: Feed, n_outputs: int):
+        self.coordinates, self.feed, self.n = coordinates, feed, len(feed)
+        targets = feed.targets
+        self.margins = Margins(loss, targets.y, targets.weight, n_outputs)
+        self.mass = self.margins.mass
+        self.scores = feed.room(self.n, n_outputs)
+        self._before: Any = None
+        self.surplus = np.zeros((3, self.margins.n_systems))
+        self._size = max(256, PIECE // (coordinates.width * (n_outputs if loss.joint else 1)))
+        self._piece = np.empty((min(self._size, self.n), coordinates.width))
 
     def measure(self, u: np.ndarray, lift: float = 0.0, grams: bool | None = True) -> tuple[Any, Any, Any]:
         """Totals (S,), gradient (S, M) and, if wanted, matrices of the losses at the weights `u` (K, width).
@@ -78,7 +50,8 @@ class Sweep:
         totals, slope = np.zeros(self.margins.n_systems), np.zeros(u.shape)
         matrices: Any = 0.0
         surplus = np.zeros_like(self.surplus)
-        for part, Z in self.pieces():
+        for part, X in self.feed.pieces(self._size):
+            Z = self.coordinates.rows(X, self._piece)
             np.matmul(Z, u.T, out=self.scores[part])
             margins = self.margins.take(part)
             values, slopes, bends = margins.derivatives(self.scores[part], lift)
@@ -92,3 +65,38 @@ class Sweep:
                 matrices = matrices + diagonals(margins.loss, Z, bends)
         self.surplus = surplus
         return totals, slope.reshape(len(totals), -1), matrices
+
+    def hold(self) -> None:
+        """Let the weights where `measure` looked last be the begin of the line to where it looks next."""
+        if self._before is None:
+            self._before = self.feed.room(*self.scores.shape)
+        self.scores, self._before = self._before, self.scores
+
+    def along(self, t: np.ndarray) -> np.ndarray:
+        """The totals (S,) on the line from the weights that are held to the last ones, for a step length of each."""
+        totals = (
+            margins.total(self._before[part] + t * (self.scores[part] - self._before[part]))
+            for part, margins in self._runs()
+        )
+        return sum(totals, np.zeros(self.margins.n_systems))
+
+    def constant(self, intercept: np.ndarray) -> np.ndarray:
+        """The totals (S,) of a model without features."""
+        totals = (margins.total(np.tile(intercept, (len(margins.y), 1))) for _, margins in self._runs())
+        return sum(totals, np.zeros(self.margins.n_systems))
+
+    def _runs(self) -> Iterator[tuple[slice, Margins]]:
+        """The losses, some rows at a time."""
+        size = max(1, PIECE // self.scores.shape[1])
+        for first in range(0, self.n, size):
+            part = slice(first, min(first + size, self.n))
+            yield part, self.margins.take(part)
+
+    def smooth(self, widths: np.ndarray) -> None:
+        """Smooth kinks by these widths (K,) from now on."""
+        self.margins = self.margins.smoothed(widths)
+
+    def natural_smoothing(self) -> np.ndarray:
+        """Widths (K,) in proportion to the losses where `measure` looked last, see `sksgd.core.descent.Margins`."""
+        sizes = (margins.sizes(self.scores[part]) for part, margins in self._runs())
+        return natural(sum(sizes, np.zeros((2, self.scores.shape[1]))))

@@ -14,8 +14,8 @@ from ..base import BlockOptimizer, Penalty
 from ..core.batches import Block
 from ..core.descent import Margins, constants
 from ..core.implicit_memory import Memory, fingerprint, join, n_values
+from ..core.rows import Rows
 from ..core.split import Split
-from ..core.sweeps import Rows
 
 __all__ = ["ImplicitSGD"]
 
@@ -292,12 +292,9 @@ class ImplicitSGD(BlockOptimizer):
         coef, intercept = self.weights(problem, memory, np.float64)
         if memory.track is not None and memory.track.sums[at.COUNT] != len(block):
             memory.coef, memory.intercept, memory.track = coef, intercept, None
-        still, sample = nothing(problem, memory.coef), Rows(None, block.y, block.weight)
-        if block.present is not None:
-            sample = sample.take(block.present)
-        flat = 0.0 * intercept
+        still, flat = nothing(problem, memory.coef), 0.0 * intercept
         if problem.fit_intercept:
-            flat = constants(problem.loss, sample.y, sample.weight, len(flat))
+            flat = block.constants(problem.loss, len(flat))
         lowest = problem.objective(block, still, flat)
         memory.pending, memory.waiting = (), 0
         memory.best, memory.objective = (still, flat, 0.0 * still[0]), lowest

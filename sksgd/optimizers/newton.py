@@ -12,7 +12,7 @@ from ..base import BlockOptimizer
 from ..core.newton_memory import Memory
 from ..core.newton_passes import improve
 from ..core.newton_stream import settle, stream
-from ..core.sweeps import Rows
+from ..core.rows import Rows
 
 __all__ = ["Newton"]
 
@@ -105,6 +105,6 @@ class Newton(BlockOptimizer):
         memory.gap = 0.0 if problem.loss.quadratic else np.nan
 
     def improve(
-        self, problem: Any, memory: Memory, block: Any, order: Callable[[], np.ndarray], enough: Callable[[], bool]
+        self, problem: Any, memory: Memory, feed: Any, order: Callable[[], Any], enough: Callable[[], bool]
     ) -> None:
-        improve(problem, memory, block, order, enough)
+        improve(problem, memory, feed, order, enough)

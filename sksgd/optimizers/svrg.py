@@ -12,8 +12,6 @@ import numpy as np
 
 from ..base import BlockOptimizer
 from ..core.course import Course
-from ..core.descent import constants
-from ..core.sweeps import Rows
 from .implicit import ImplicitSGD
 
 __all__ = ["SVRG"]
@@ -101,9 +99,7 @@ class SVRG(BlockOptimizer):
         """The course from the weights of the memory or, without any, from constants."""
         intercept = memory.intercept
         if problem.fit_intercept and memory.blank:
-            rows = Rows(None, block.y, block.weight)
-            rows = rows if block.present is None else rows.take(block.present)
-            intercept = constants(problem.loss, rows.y, rows.weight, len(intercept))
+            intercept = block.constants(problem.loss, len(intercept))
         course = Course(problem, memory.coef, intercept, block, memory.past)
         if not np.isclose(course.point.objective, memory.objective, rtol=1e-9, atol=0.0):
             memory.falls = ()  # it is another problem

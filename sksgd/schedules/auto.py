@@ -75,22 +75,22 @@ class Auto(Schedule):
     def bind(self, horizon: Horizon) -> Schedule:
         return self if self.schedule is None else dataclasses.replace(self, schedule=self.schedule.bind(horizon))
 
-    def meet(self, problem: Any, block: Any, before: Schedule | None) -> Schedule:
+    def meet(self, problem: Any, feed: Any, before: Schedule | None) -> Schedule:
         optimizer, stated = problem.optimizer, (problem.loss, problem.batch_size, problem.fit_intercept)
         if optimizer.usual_rate is not None:
             return _Measured(self.schedule or Adaptive(1.0, 10.0, 1e-2), optimizer.usual_rate)
         known = before if isinstance(before, _Measured) and before.stated == stated else _Measured()
-        curvature, stretch = known.curvature, max(known.stretch, _stretch(problem, block, known.stretch))
+        curvature, stretch = known.curvature, max(known.stretch, _stretch(problem, feed, known.stretch))
         # A small block tells little of how far targets spread, and where gradients are bounded nothing depends on it.
-        if len(block) and not (curvature and math.isfinite(problem.loss.max_gradient)):
-            curvature = max(curvature, _curvature(problem.loss, block))
+        if len(feed) and not (curvature and math.isfinite(problem.loss.max_gradient)):
+            curvature = max(curvature, _curvature(problem.loss, feed))
         rate = 1.0 / (curvature * stretch) if curvature * stretch > 0 else 1.0  # nothing but zeros: any will do
-        per_pass = len(block) / (problem.batch_size or max(len(block), 1))
+        per_pass = len(feed) / (problem.batch_size or max(len(feed), 1))
         factor = 10.0 if per_pass >= 2 * _gain(optimizer) else 2.0
         return _Measured(self.schedule or Adaptive(1.0, factor, 1e-3), rate, curvature, stretch, stated)
 
     def rate(self, t: np.ndarray) -> np.ndarray:
-        raise ValueError("Auto() knows its rates only after meet(problem, block, before), which shows it the rows.")
+        raise ValueError("Auto() knows its rates only after meet(problem, feed, before), which shows it the rows.")
 
 
 class _Measured(Schedule):
@@ -112,13 +112,13 @@ class _Measured(Schedule):
 # ---- the loss --------------------------------------------------------------------------------------------------------
 
 
-def _curvature(loss: Loss, block: Any) -> float:
+def _curvature(loss: Loss, feed: Any) -> float:
     """By how much the gradient of a row changes at most, or typically, over a change of its prediction."""
     if math.isfinite(loss.max_curvature):
         return loss.max_curvature
     if loss.joint:
         return 1.0
-    y = np.sort((block.y if block.present is None else block.y[block.present]).ravel())
+    y = np.sort(feed.targets.y.ravel())
     mean, free = float(y.mean()), loss.link == "identity" and loss.coding == "value"
     if math.isfinite(loss.max_gradient):
         spread = (float(y.std()) or abs(mean)) if free else 1.0
@@ -140,11 +140,11 @@ def _gain(optimizer: Any) -> float:
     return float(optimizer.step(0, 1.0, 0.0))
 
 
-def _stretch(problem: Any, block: Any, known: float) -> float:
+def _stretch(problem: Any, feed: Any, known: float) -> float:
     """S, on average over the batches of a pass, the last of which may be smaller; not found out if at most `known`."""
-    n, squares = len(block), block.squares + problem.fit_intercept
-    if block.weight is not None:
-        squares = squares * (block.weight if block.present is None else block.weight[block.present])
+    n, squares, weight = len(feed), feed.squares + problem.fit_intercept, feed.targets.weight
+    if weight is not None:
+        squares = squares * weight
     largest = float(squares.max()) if n else 0.0
     if largest == 0:
         return 0.0
@@ -158,18 +158,18 @@ def _stretch(problem: Any, block: Any, known: float) -> float:
     noise, mean = _gain(problem.optimizer) * single * inverse, float(squares.mean())
     if size == 1 or noise + (1 - inverse) * mean <= known:
         return noise
-    return noise + (1 - inverse) * min(mean, _top_eigenvalue(block, squares, problem.fit_intercept))
+    return noise + (1 - inverse) * min(mean, _top_eigenvalue(feed, squares, problem.fit_intercept))
 
 
-def _top_eigenvalue(block: Any, squares: np.ndarray, intercept: bool) -> float:
+def _top_eigenvalue(feed: Any, squares: np.ndarray, intercept: bool) -> float:
     """The greatest eigenvalue of the mean of s_i x_i x_i', by powers of it times four vectors."""
     n, rng = len(squares), np.random.default_rng(0)
-    rows = np.arange(n) if block.present is None else block.present
-    scale = np.ones(n) if block.weight is None else block.weight[rows]
+    chosen, odds = np.arange(n), np.ones(n)
     if n > ROWS:  # drawn so that rows count with their size: none that matters is missed
-        drawn = rng.choice(n, ROWS, p=squares / squares.sum())
-        rows, scale = rows[drawn], scale[drawn] * (squares.mean() / squares[drawn])
-    X, scale = block.X[rows] if len(rows) < block.X.shape[0] else block.X, scale[:, None] / len(rows)
+        chosen = rng.choice(n, ROWS, p=squares / squares.sum())
+        odds = squares.mean() / squares[chosen]
+    rows = feed.rows_at(chosen)
+    X, scale = rows.X, (odds if rows.weight is None else odds * rows.weight)[:, None] / len(rows)
     if sp.issparse(X):  # the features that occur
         occurring, indices = np.unique(X.indices, return_inverse=True)
         X = type(X)((X.data, indices, X.indptr), shape=(len(rows), len(occurring)))

@@ -92,8 +92,8 @@ class Warmup(Schedule):
         left = None if horizon.updates is None else max(horizon.updates - self.steps, 1)
         return dataclasses.replace(self, schedule=self.schedule.bind(dataclasses.replace(horizon, updates=left)))
 
-    def meet(self, problem: Any, block: Any, before: Schedule | None) -> Schedule:
-        schedule = self.schedule.meet(problem, block, getattr(before, "schedule", None))
+    def meet(self, problem: Any, feed: Any, before: Schedule | None) -> Schedule:
+        schedule = self.schedule.meet(problem, feed, getattr(before, "schedule", None))
         return self if schedule is self.schedule else dataclasses.replace(self, schedule=schedule)
 
     def rate(self, t: np.ndarray) -> np.ndarray:

@@ -1,0 +1,124 @@
+"""Where the rows of a fit are: what training asks of them, be they in memory, in files or on other machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import pass_
+from .descent import constants
+from .sweeps import Sweep
+
+if TYPE_CHECKING:
+    from ..base import Loss, Sampler
+    from .batches import Block
+    from .problem import Problem
+    from .quadratic import Coordinates
+    from .rows import Rows
+    from .state import State
+
+#: The rows of a pass in their order, and factors of their weights or None. An order is for the feed that gave it.
+Order = tuple[Any, np.ndarray | None]
+
+
+class Feed:
+    """The rows of a fit: passes over them, and sums over all of them.
+
+    Whoever trains knows rows only by this. Rows of weight zero count as absent, in `len` and everywhere.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Rows, absent ones included, and features.
+    dtype : dtype
+    sparse : bool
+        Whether rows are CSR.
+    targets : Rows
+        Coded targets (n, K) and weights of the rows present, without the rows themselves.
+    squares : ndarray of shape (n,)
+        Squared norms of the rows present.
+    total_weight : float
+    width : float
+        The mean number of stored values in a row.
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype
+    sparse: bool
+    targets: Rows
+    squares: np.ndarray
+    total_weight: float
+    width: float
+
+    def __len__(self) -> int:
+        """The number of rows present."""
+        raise NotImplementedError
+
+    @property
+    def norms(self) -> np.ndarray:
+        """Squared norms of the rows present, plus 1 for the intercept."""
+        return 1.0 + self.squares
+
+    # ---- what is different from feed to feed -------------------------------------------------------------------------
+
+    def blocks(self) -> Iterator[Block]:
+        """The rows in blocks, in their own order."""
+        raise NotImplementedError
+
+    def orders(self, sampler: Sampler, state: State) -> Iterator[Order]:
+        """The orders of the coming passes."""
+        raise NotImplementedError
+
+    def visits(self, order: Any, factor: np.ndarray | None = None) -> Iterator[tuple[Block, np.ndarray, Any]]:
+        """The blocks of a pass, each with the order in which its rows are visited, and factors of their weights."""
+        raise NotImplementedError
+
+    def rows_at(self, places: np.ndarray) -> Rows:
+        """Some of the rows present."""
+        raise NotImplementedError
+
+    def sample(self, order: Any, n: int) -> Rows:
+        """About so many rows, the first in an order."""
+        raise NotImplementedError
+
+    def glimpse(self, n: int) -> Rows:
+        """About so many rows from all over, as cheap as they are to be had."""
+        raise NotImplementedError
+
+    def room(self, *shape: int) -> np.ndarray:
+        """An array for numbers of all rows, not initialised."""
+        return np.empty(shape)
+
+    # ---- passes ------------------------------------------------------------------------------------------------------
+
+    def one_pass(self, problem: Problem, state: State, order: Order) -> bool:
+        """Change the state by the updates of a pass; False once a prediction is not finite."""
+        return all(pass_.run(problem, state, *visit) for visit in self.visits(*order))
+
+    # ---- sums --------------------------------------------------------------------------------------------------------
+
+    def total_loss(self, loss: Loss, coef: np.ndarray, intercept: np.ndarray) -> float:
+        """The weighted sum of the losses at these weights, (K, d) and (K,)."""
+        return sum(block.total_loss(loss, coef, intercept) for block in self.blocks())
+
+    def constants(self, loss: Loss, n_outputs: int) -> np.ndarray:
+        """The intercepts (K,) of the best model without features."""
+        return constants(loss, self.targets.y, self.targets.weight, n_outputs)
+
+    def constant_loss(self, loss: Loss, intercept: np.ndarray) -> float:
+        """The weighted mean of the losses of a model without features; no features are read."""
+        raise NotImplementedError
+
+    def sweep(self, loss: Loss, coordinates: Coordinates, n_outputs: int) -> Sweep:
+        """Passes that add up losses with their derivatives, in coordinates."""
+        return Sweep(loss, coordinates, self, n_outputs)
+
+    def pieces(self, size: int) -> Iterator[tuple[slice, Any]]:
+        """At most so many rows at a time: their places among those present, and the rows."""
+        first = 0
+        for block in self.blocks():
+            for part, X in block.pieces(size):
+                yield slice(first + part.start, first + part.stop), X
+            first += len(block)
