@@ -47,9 +47,9 @@ class _Call:
     def __init__(self, problem: Problem, state: State, block: Block, order: np.ndarray, weight: Any, size: int):
         from ..kernels.dense import Work
 
-        self.problem, self.state, self.size, self.n = problem, state, size, len(order)
+        self.problem, self.state, self.block, self.size, self.n = problem, state, block, size, len(order)
         self.rows, self.work = block.rows, Work(block.y, order, weight)
-        self.sparse, self.width = sp.issparse(block.X), block.width
+        self.sparse = sp.issparse(block.X)
         most = MAX_UPDATES if self.sparse else min(MAX_UPDATES, MAX_DENSE_UPDATES)
         self.chunk = max(1, min(most, int(MAX_VALUES / (size * block.width * state.n_outputs)))) * size
 
@@ -73,7 +73,7 @@ class _Call:
         from ..kernels import dense, lazy
 
         state, problem = self.state, self.problem
-        mass, table = state.mass, self._table(updates)
+        mass, table = state.mass, table_of(problem, state, updates)
         single, many = self.size == 1 and not problem.clips, None if state.alone else state.n_outputs
         tail: tuple[Any, ...] = (state.averaged, problem.fit_intercept)
         head: tuple[Any, ...]
@@ -105,7 +105,7 @@ class _Call:
                 done = lazy.lazy_batches(*head, self.size, lines, stride, *tail)
             if sums is not None:
                 sums.settle(done)
-        self._count(table, done)
+        count(problem, state, table, done)
         if 0 < done < len(table) and problem.averaging is not None:
             t = np.arange(state.t - done, state.t)
             state.mass = problem.averaging.rho(t, problem.schedule.rate(t) * state.factor, mass)[1]
@@ -122,51 +122,71 @@ class _Call:
 
     def by_halves(self) -> bool:
         """Batches too large for one call: gradients are added up range by range, then applied."""
-        from ..kernels.dense import accumulate, apply
-
         state, problem = self.state, self.problem
         state.convert(problem, None)
         gradient, slopes = np.zeros_like(state.lines[0]), np.zeros(state.n_outputs)
-        part = max(1, int(MAX_VALUES / (self.width * state.n_outputs)))
         for first in range(0, self.n, self.size):
             last = min(first + self.size, self.n)
-            for low in range(first, last, part):
-                high = min(low + part, last)
-                if not accumulate(
-                    problem.loss, self.rows, self.work, low, high, state.lines, state.bias, gradient, slopes
-                ):
-                    return False
-            table, scale = self._table(1), 1.0 / (last - first)
-            tail = (state.lines, state.bias, state.averaged, problem.fit_intercept)
-            apply(problem.model, scale, gradient, slopes, table, 0, *tail)
-            self._count(table, 1)
+            if not add_gradients(problem, state, self.block, self.work, first, last, gradient, slopes):
+                return False
+            update(problem, state, 1.0 / (last - first), gradient, slopes)
         return True
 
-    def _table(self, updates: int) -> np.ndarray:
-        """One line per update: what `begin` returns, the penalty's step and amount, rho; one for all if they agree."""
-        problem, state, optimizer = self.problem, self.state, self.problem.optimizer
-        t = np.arange(state.t, state.t + updates)
-        eta = problem.schedule.rate(t) * state.factor
-        step = optimizer.step(t, eta, problem.l2)
-        if optimizer.cumulative:
-            step = state.step_sum + np.cumsum(np.broadcast_to(step, t.shape))
-        amount = problem.penalty.amount(step, problem.alpha) if problem.shared else 0.0
-        rho: Any = 0.0
-        if problem.averaging is not None:
-            rho, state.mass = problem.averaging.rho(t, eta, state.mass)
-        columns = [*optimizer.begin(t, eta), step, amount, rho]
-        n_lines = max(np.size(column) for column in columns)
-        table = np.empty((n_lines, len(columns)))
-        for i, column in enumerate(columns):
-            table[:, i] = column
-        return table
 
-    def _count(self, table: np.ndarray, done: int) -> None:
-        state = self.state
-        state.t += done
-        if done:
-            state.last_line = table[min(done, len(table)) - 1].copy()
-            state.step_sum = state.last_line[-3] if self.problem.optimizer.cumulative else 0.0
+def add_gradients(
+    problem: Problem, state: State, block: Block, work: Any, first: int, last: int, gradient: Any, slopes: Any
+) -> bool:
+    """Add the gradients of rows ``work.order[first:last]`` to those of weights (K, d) and intercepts (K,).
+
+    False where a prediction is not finite. Nothing of the state changes; it must have lines.
+    """
+    from ..kernels.dense import accumulate
+
+    part = max(1, int(MAX_VALUES / (block.width * state.n_outputs)))
+    for low in range(first, last, part):
+        high = min(low + part, last)
+        if not accumulate(problem.loss, block.rows, work, low, high, state.lines, state.bias, gradient, slopes):
+            return False
+    return True
+
+
+def update(problem: Problem, state: State, scale: float, gradient: np.ndarray, slopes: np.ndarray) -> None:
+    """One update of a state that has lines, with `scale` times the gradients, which are cleared."""
+    from ..kernels.dense import apply
+
+    table = table_of(problem, state, 1)
+    apply(
+        problem.model, scale, gradient, slopes, table, 0, state.lines, state.bias, state.averaged, problem.fit_intercept
+    )
+    count(problem, state, table, 1)
+
+
+def table_of(problem: Problem, state: State, updates: int) -> np.ndarray:
+    """One line per update: what `begin` returns, the penalty's step and amount, rho; one for all if they agree."""
+    optimizer = problem.optimizer
+    t = np.arange(state.t, state.t + updates)
+    eta = problem.schedule.rate(t) * state.factor
+    step = optimizer.step(t, eta, problem.l2)
+    if optimizer.cumulative:
+        step = state.step_sum + np.cumsum(np.broadcast_to(step, t.shape))
+    amount = problem.penalty.amount(step, problem.alpha) if problem.shared else 0.0
+    rho: Any = 0.0
+    if problem.averaging is not None:
+        rho, state.mass = problem.averaging.rho(t, eta, state.mass)
+    columns = [*optimizer.begin(t, eta), step, amount, rho]
+    n_lines = max(np.size(column) for column in columns)
+    table = np.empty((n_lines, len(columns)))
+    for i, column in enumerate(columns):
+        table[:, i] = column
+    return table
+
+
+def count(problem: Problem, state: State, table: np.ndarray, done: int) -> None:
+    """Take note of so many updates by the first lines of a table."""
+    state.t += done
+    if done:
+        state.last_line = table[min(done, len(table)) - 1].copy()
+        state.step_sum = state.last_line[-3] if problem.optimizer.cumulative else 0.0
 
 
 class Sums:

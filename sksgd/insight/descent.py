@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..base import Loss
-from ..core.pass_ import _Call
+from ..core.pass_ import count, table_of
 from ..core.problem import Problem
 from ..core.state import State
 from .noise import Noise
@@ -27,13 +27,6 @@ class NoLoss(Loss):
             "This learning rate follows from the loss of a model, which a function does not have. Choose another, such "
             "as 'inverse_sqrt'."
         )
-
-
-class _Vector(_Call):
-    """The tables and counts of a pass, for weights that move without rows."""
-
-    def __init__(self, problem: Problem, state: State):
-        self.problem, self.state = problem, state
 
 
 class Descent:
@@ -70,10 +63,10 @@ class Descent:
         from ..kernels.dense import apply
 
         problem, state = self.problem, self.state
-        call, slopes = _Vector(problem, state), np.zeros(1)
+        slopes = np.zeros(1)
         for first in range(0, max_iter, TABLE):
             updates = min(TABLE, max_iter - first)
-            table = call._table(updates)
+            table = table_of(problem, state, updates)
             for line in range(updates):
                 if self._at_rest():
                     return CONVERGED
@@ -92,7 +85,7 @@ class Descent:
                     observe()
                 except StopIteration:
                     return STOPPED
-            call._count(table, updates)
+            count(problem, state, table, updates)
         return CONVERGED if self._at_rest() else DONE
 
     def _gradient(self) -> np.ndarray:
