@@ -46,6 +46,8 @@ class BlockLoop(Loop):
     without features. With held-out data, training also stops when the loss on them does not fall any more.
     """
 
+    harmless = ()
+
     def __init__(self, *head: Any, validation: Feed | None):
         super().__init__(*head)
         self.validation, self.held_out = validation, validation is not None

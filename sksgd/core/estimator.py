@@ -1,22 +1,22 @@
-"""What both flagship estimators share: validation, fit, partial_fit, fitted attributes."""
+"""What both flagship estimators share: fit, partial_fit, fitted attributes."""
 
 from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Iterator
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from ..stream.errors import BlockError
 from . import blocks, loop
 from .batches import Block
+from .intake import Intake
 from .predict import raw_scores
 from .problem import Problem
 from .reports import Reports
@@ -26,28 +26,8 @@ from .stopping import Progress
 from .support import TrainingSupport
 
 
-class BaseLinearSGD(TrainingSupport, Resuming, Reports):
+class BaseLinearSGD(TrainingSupport, Intake, Resuming, Reports):
     """A linear model whose weights are found by stochastic gradient descent; see `sksgd.linear_model`."""
-
-    #: How `validate_data` is to check y.
-    _target_checks: ClassVar[dict[str, Any]] = {}
-
-    # ---- what a subclass decides -------------------------------------------------------------------------------------
-
-    def _check_targets(self, y: Any, first: bool, classes: Any = None) -> None:
-        """Learn from the targets what the first call has to know (classes, shape), or hold later ones against it."""
-        raise NotImplementedError
-
-    def _encode(self, y: Any) -> np.ndarray:
-        """Coded targets of shape (n, K), or (n, 1) for a joint loss."""
-        raise NotImplementedError
-
-    def _count_targets(self, coded: np.ndarray, sample_weight: np.ndarray | None, running: bool) -> None:
-        """Take note of coded training targets, beside those of earlier calls if `running`."""
-
-    def _target_weights(self, coded: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray | None:
-        """Row weights with what the targets add to them."""
-        return sample_weight
 
     @property
     def _n_outputs(self) -> int:
@@ -60,20 +40,14 @@ class BaseLinearSGD(TrainingSupport, Resuming, Reports):
         context = self._init_callback_context(max_subtasks=self.max_iter)
         with self._task(context, X, y), self._unchanged_on_error():
             resumed = self.warm_start and hasattr(self, "_state")
-            block, held_out = self._blocks(X, y, sample_weight, validation, resumed)
             random_state = check_random_state(self.random_state)
-            if held_out is None and self.early_stopping:
-                block, held_out = self._split(block, random_state)
-            block.normalise()
-            d = block.X.shape[1]
-            per_pass = 1 if self.batch_size == "full" else -(-len(block) // self.batch_size)
+            feed, held_out = self._feeds(X, y, sample_weight, validation, resumed, random_state)
+            per_pass = feed.updates(None if self.batch_size == "full" else self.batch_size)
             before = self._problem_ if resumed else None
             goes_on = before is not None and self._goes_on(self._component("optimizer") or before.optimizer)
             updates = (self._state.t if goes_on else 0) + self.max_iter * per_pass
-            problem = self._meet(self._problem(block.X, updates, per_pass, before), block, before)
-            state = (
-                self._resume(problem).copy() if resumed else self._new_state(problem, d, block.X.dtype, random_state)
-            )
+            problem = self._meet(self._problem(feed, updates, per_pass, before), feed, before)
+            state = self._resume(problem).copy() if resumed else self._new_state(problem, feed, random_state)
             self._initialise(problem, state, init)
             curves = [getattr(self, name, []) if resumed else [] for name in ("loss_curve_", "validation_curve_")]
             outcome = loop.Outcome()
@@ -91,29 +65,37 @@ class BaseLinearSGD(TrainingSupport, Resuming, Reports):
 
             @contextlib.contextmanager
             def one_task() -> Iterator[loop.Finish]:
-                with self._task(context.subcontext(task_name="pass"), X, y) as end:
+                of_pass = context.subcontext(task_name="pass", max_subtasks=feed.n_subtasks(problem))
+
+                @contextlib.contextmanager
+                def one_block() -> Iterator[Callable[[], bool]]:
+                    with self._task(of_pass.subcontext(task_name="block"), X, y) as end:
+                        yield lambda: end(metadata=metadata, reconstruction_attributes=fitted)
+
+                with self._task(of_pass, X, y) as end:
 
                     def finish(outcome: loop.Outcome, state: State) -> bool:
                         if self.verbose:
                             self._print(outcome)
                         return end(metadata=metadata, reconstruction_attributes=fitted)
 
+                    feed.watch = one_block
                     yield finish
 
-            progress = Progress(self.tol, self.n_iter_no_change)
-            interrupted = False
+            progress, begun = Progress(self.tol, self.n_iter_no_change), state.n_samples_seen
+            broken: BaseException | None = None
             try:
-                orders = block.orders(self._component("sampling"), state)
-                head = (problem, state, block, orders, progress, one_task, outcome)
+                orders = feed.orders(self._component("sampling"), state)
+                head = (problem, state, feed, orders, progress, one_task, outcome)
                 kind = blocks.BlockLoop if problem.optimizer.blockwise else loop.MeasuredLoop
                 kind(*head, validation=held_out).run(self.max_iter)
-            except KeyboardInterrupt:
-                if not outcome.loss_curve:
+            except (KeyboardInterrupt, BlockError) as error:
+                if state.n_samples_seen == begun:
                     raise
-                outcome.reason, interrupted = "interrupted", True
+                outcome.reason, broken = f"interrupted: {error}" if str(error) else "interrupted", error
             self.__dict__.update(fitted())
-        if interrupted:
-            raise KeyboardInterrupt
+        if broken is not None:
+            raise broken
         self._warn(outcome)
         return self
 
@@ -129,11 +111,11 @@ class BaseLinearSGD(TrainingSupport, Resuming, Reports):
             self._count_targets(coded, sample_weight, running=True)
             block = Block(X, coded, self._target_weights(coded, sample_weight))
             before = self._problem_ if resumed else None
-            problem = self._meet(self._problem(X, None, None, before), block, before)
+            problem = self._meet(self._problem(block, None, None, before), block, before)
             if resumed:
                 state = self._resume(problem)
             else:
-                state = self._new_state(problem, X.shape[1], X.dtype, check_random_state(self.random_state))
+                state = self._new_state(problem, block, check_random_state(self.random_state))
             features = state.within_reach(block.X)
             restore = state.savepoint(features)
             try:
@@ -157,68 +139,6 @@ class BaseLinearSGD(TrainingSupport, Resuming, Reports):
                     self.loss_curve_ = [*getattr(self, "loss_curve_", ()), state.running]
             self.__dict__.update(self._fitted(problem, state))
         return self
-
-    def _validate(self, X: Any, y: Any, sample_weight: Any, dtype: Any) -> tuple[Any, Any, np.ndarray | None]:
-        """X (C-ordered or CSR), y, and weights or None. `dtype` is that of earlier data, None for the first."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32] if dtype is None else dtype,
-            order="C",
-            reset=dtype is None,
-            **self._target_checks,
-        )
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True, allow_all_zero_weights=True
-            )
-        return X, y, sample_weight
-
-    def _blocks(
-        self, X: Any, y: Any, sample_weight: Any, validation: tuple[Any, Any, Any], resumed: bool
-    ) -> tuple[Block, Block | None]:
-        """The training block, weights not yet normalised, and the user's own validation block if there is one."""
-        X, y, sample_weight = self._validate(X, y, sample_weight, self._state.lines.dtype if resumed else None)
-        self._check_targets(y, not resumed)
-        coded = self._encode(y)
-        self._count_targets(coded, sample_weight, running=False)
-        block = Block(X, coded, self._target_weights(coded, sample_weight))
-        if len(block) == 0:
-            raise ValueError("All sample weights are zero: there is nothing to fit. Pass a positive sample_weight.")
-        if validation[0] is None and validation[1] is None:
-            return block, None
-        if validation[0] is None or validation[1] is None:
-            raise ValueError("X_val and y_val must be given together.")
-        X, y, sample_weight = self._validate(*validation, block.X.dtype)
-        self._check_targets(y, False)
-        coded = self._encode(y)
-        held_out = Block(X, coded, self._target_weights(coded, sample_weight))
-        if len(held_out) == 0:
-            raise ValueError("All of sample_weight_val is zero: there is nothing to validate on.")
-        return block, held_out
-
-    def _split(self, block: Block, random_state: np.random.RandomState) -> tuple[Block, Block]:
-        """Training and validation parts of the rows present."""
-        rows = np.arange(block.X.shape[0]) if block.present is None else block.present
-        labels = block.y[rows, 0] if is_classifier(self) else None
-        if labels is not None:
-            counts = np.unique(labels, return_counts=True)[1]
-            # Every class is to be in both parts, where there are rows enough.
-            if counts.min() < 2 or len(counts) > np.ceil(self.validation_fraction * len(rows)):
-                labels = None
-        try:
-            train, held_out = train_test_split(
-                rows, test_size=self.validation_fraction, random_state=random_state, stratify=labels
-            )
-        except ValueError as error:
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction} leaves too few rows of {len(rows)}: {error} "
-                "Change validation_fraction, pass X_val and y_val, or set early_stopping=False."
-            ) from error
-
-        return block.take(train), block.take(held_out)
 
     def _fitted(self, problem: Problem, state: State) -> dict[str, Any]:
         """The attributes that make `state` the fitted model, beside those that follow from the targets."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
 
 #: The rows of a pass in their order, and factors of their weights or None. An order is for the feed that gave it.
 Order = tuple[Any, np.ndarray | None]
+
+
+Watch = Callable[[], contextlib.AbstractContextManager[Callable[[], bool]]]
+
+
+@contextlib.contextmanager
+def no_watch() -> Iterator[Callable[[], bool]]:
+    """Nobody looks, and nobody asks to stop."""
+    yield lambda: False
 
 
 class Feed:
@@ -47,6 +57,8 @@ class Feed:
     shape: tuple[int, int]
     dtype: np.dtype
     sparse: bool
+    #: Told that a block is about to be worked on in a pass, it gives a context to do so in, and what to call after it.
+    watch: Watch = no_watch
     targets: Rows
     squares: np.ndarray
     total_weight: float
@@ -90,6 +102,23 @@ class Feed:
     def room(self, *shape: int) -> np.ndarray:
         """An array for numbers of all rows, not initialised."""
         return np.empty(shape)
+
+    def updates(self, batch_size: int | None) -> int:
+        """The updates of a pass in batches of so many rows, None for all."""
+        return 1 if batch_size is None else -(-len(self) // batch_size)
+
+    def n_subtasks(self, problem: Problem) -> int | None:
+        """How many blocks a pass tells `watch` of, None where nobody knows."""
+        return 0
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """A pass, in which `watch` is told of blocks."""
+        yield
+
+    def normalise(self) -> None:
+        """Scale the weights to mean 1 over the rows present."""
+        raise NotImplementedError
 
     # ---- passes ------------------------------------------------------------------------------------------------------
 

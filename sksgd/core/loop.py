@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..stream.errors import BlockError
 from .feed import Feed, Order
 from .problem import Problem
 from .state import State
@@ -52,6 +53,8 @@ class Loop:
 
     #: Whether what is to fall is measured on held-out data, and what it is to do in words.
     held_out = False
+    #: What leaves the state of a broken pass as after the last good block.
+    harmless: tuple[type[BaseException], ...] = (BlockError,)
     held_out_words = "validation loss fell"
 
     def __init__(
@@ -117,8 +120,11 @@ class Loop:
         outcome.passes += 1
         with self.task() as finish:
             try:
-                finite = self.one_pass()
+                with self.feed.watched():
+                    finite = self.one_pass()
                 measured = self.measure() if finite else None
+            except self.harmless:
+                raise
             except BaseException:
                 state.adopt(self.last)
                 raise

@@ -117,7 +117,7 @@ class LogisticClassifier(ClassifierMixin, BaseLinearSGD):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         sample_weight: Any = None,
         X_val: Any = None,
@@ -130,7 +130,8 @@ class LogisticClassifier(ClassifierMixin, BaseLinearSGD):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Source
+            A source gives targets and weights, too; see `sksgd.stream`.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -121,7 +121,7 @@ class LinearRegressor(RegressorMixin, BaseLinearSGD):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         sample_weight: Any = None,
         X_val: Any = None,
@@ -134,7 +134,8 @@ class LinearRegressor(RegressorMixin, BaseLinearSGD):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Source
+            A source gives targets and weights, too; see `sksgd.stream`.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             In the domain of the loss.
         sample_weight : array-like of shape (n_samples,), default=None
