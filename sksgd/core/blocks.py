@@ -80,6 +80,10 @@ class BlockLoop(Loop):
             return objective, objective
         return objective, self.problem.mean_loss(self.validation, *self.state.weights(self.problem))
 
+    def resting(self) -> State:
+        """As after the last whole pass: no optimizer need be able to go on from the middle of one."""
+        return self.last if self.midway else self.state.copy()
+
     def fall_back(self) -> State:
         return self.best
 

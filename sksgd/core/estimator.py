@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
+import copy
 import warnings
-from collections.abc import Callable, Iterator
 from typing import Any, Self
 
+import joblib
 import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
@@ -14,10 +14,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..stream.errors import BlockError
+from ..stream.source import Source
 from . import blocks, loop
 from .batches import Block
+from .feed import Feed
+from .fitting import Fit, Unfinished
 from .intake import Intake
-from .predict import raw_scores
+from .predict import raw_scores, source_scores
 from .problem import Problem
 from .reports import Reports
 from .resuming import Resuming
@@ -38,66 +41,69 @@ class BaseLinearSGD(TrainingSupport, Intake, Resuming, Reports):
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation: tuple[Any, Any, Any], init: tuple[Any, Any]) -> Self:
         """Several passes; see the `fit` of the subclasses."""
         context = self._init_callback_context(max_subtasks=self.max_iter)
-        with self._task(context, X, y), self._unchanged_on_error():
-            resumed = self.warm_start and hasattr(self, "_state")
-            random_state = check_random_state(self.random_state)
+        with self._task(context, X, y) as end, self._unchanged_on_error():
+            saved = self._saved(context)
+            resumed = saved is None and self.warm_start and hasattr(self, "_state")
+            random_state = check_random_state(self.random_state) if saved is None else saved.random_state
+            before = copy.deepcopy(random_state)
             feed, held_out = self._feeds(X, y, sample_weight, validation, resumed, random_state)
-            per_pass = feed.updates(None if self.batch_size == "full" else self.batch_size)
-            before = self._problem_ if resumed else None
-            goes_on = before is not None and self._goes_on(self._component("optimizer") or before.optimizer)
-            updates = (self._state.t if goes_on else 0) + self.max_iter * per_pass
-            problem = self._meet(self._problem(feed, updates, per_pass, before), feed, before)
-            state = self._resume(problem).copy() if resumed else self._new_state(problem, feed, random_state)
-            self._initialise(problem, state, init)
-            curves = [getattr(self, name, []) if resumed else [] for name in ("loss_curve_", "validation_curve_")]
-            outcome = loop.Outcome()
-
-            def fitted() -> dict[str, Any]:
-                """The attributes of the model as it is now."""
-                return {
-                    **self._fitted(problem, state.copy()),
-                    "loss_curve_": curves[0] + outcome.loss_curve,
-                    "validation_curve_": curves[1] + outcome.validation_curve,
-                    "stop_reason_": outcome.reason,
-                }
-
+            if saved is not None:
+                saved.check(feed)
+            begin = saved or self._begin(feed, resumed, random_state, before, init)
             metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-
-            @contextlib.contextmanager
-            def one_task() -> Iterator[loop.Finish]:
-                of_pass = context.subcontext(task_name="pass", max_subtasks=feed.n_subtasks(problem))
-
-                @contextlib.contextmanager
-                def one_block() -> Iterator[Callable[[], bool]]:
-                    with self._task(of_pass.subcontext(task_name="block"), X, y) as end:
-                        yield lambda: end(metadata=metadata, reconstruction_attributes=fitted)
-
-                with self._task(of_pass, X, y) as end:
-
-                    def finish(outcome: loop.Outcome, state: State) -> bool:
-                        if self.verbose:
-                            self._print(outcome)
-                        return end(metadata=metadata, reconstruction_attributes=fitted)
-
-                    feed.watch = one_block
-                    yield finish
-
-            progress, begun = Progress(self.tol, self.n_iter_no_change), state.n_samples_seen
-            broken: BaseException | None = None
+            fit = Fit(self, context, (X, y, metadata), feed, begin)
+            orders = feed.orders(self._component("sampling"), fit.state)
+            kind = blocks.BlockLoop if begin.problem.optimizer.blockwise else loop.MeasuredLoop
+            seen, broken = fit.state.n_samples_seen, None
             try:
-                orders = feed.orders(self._component("sampling"), state)
-                head = (problem, state, feed, orders, progress, one_task, outcome)
-                kind = blocks.BlockLoop if problem.optimizer.blockwise else loop.MeasuredLoop
-                kind(*head, validation=held_out).run(self.max_iter)
+                fit.run(kind, orders, held_out, self.max_iter)
             except (KeyboardInterrupt, BlockError) as error:
-                if state.n_samples_seen == begun:
+                if fit.state.n_samples_seen == seen:
                     raise
-                outcome.reason, broken = f"interrupted: {error}" if str(error) else "interrupted", error
-            self.__dict__.update(fitted())
+                fit.outcome.reason, broken = f"interrupted: {error}" if str(error) else "interrupted", error
+            self.__dict__.pop("_unfinished", None)
+            self.__dict__.update(fit.attributes())
+            if broken is None:
+                end(metadata=metadata, reconstruction_attributes=fit.attributes)
         if broken is not None:
             raise broken
-        self._warn(outcome)
+        self._warn(fit.outcome)
         return self
+
+    def _begin(self, feed: Feed, resumed: bool, random_state: Any, before: Any, init: tuple[Any, Any]) -> Unfinished:
+        """A fit that begins, from nothing or from the state of this model."""
+        problem_before = self._problem_ if resumed else None
+        per_pass = feed.updates(None if self.batch_size == "full" else self.batch_size)
+        goes_on = resumed and self._goes_on(self._component("optimizer") or self._problem_.optimizer)
+        updates = (self._state.t if goes_on else 0) + self.max_iter * per_pass
+        problem = self._meet(self._problem(feed, updates, per_pass, problem_before), feed, problem_before)
+        state = self._resume(problem).copy() if resumed else self._new_state(problem, feed, random_state)
+        state.position = 0
+        self._initialise(problem, state, init)
+        curves = [getattr(self, name, []) if resumed else [] for name in ("loss_curve_", "validation_curve_")]
+        progress = Progress(self.tol, self.n_iter_no_change)
+        course = {"state": state, "outcome": loop.Outcome(), "progress": progress}
+        return Unfinished(self._parameters_key(), before, feed.mark, curves, problem, course)
+
+    def _saved(self, context: Any) -> Unfinished | None:
+        """What is known of the same fit, if one of the callbacks has it, and it is not done."""
+        for callback in getattr(self, "_skl_callbacks", []):
+            find = getattr(callback, "unfinished", None)
+            saved = None if find is None else find(context)
+            if saved is not None:
+                if saved._unfinished.parameters == self._parameters_key():
+                    return saved._unfinished
+                raise ValueError(
+                    f"{callback!r} has an unfinished fit of other parameters: {saved!r}. Remove the file to begin "
+                    "anew, or choose another path."
+                )
+        return None
+
+    def _parameters_key(self) -> str:
+        """What tells these parameters from others that lead to another model."""
+        params = self.get_params(deep=False)
+        del params["verbose"]
+        return joblib.hash({name: value for name, value in params.items() if name != "random_state"})
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         """One pass over a block of a stream; see the `partial_fit` of the subclasses."""
@@ -213,6 +219,9 @@ class BaseLinearSGD(TrainingSupport, Intake, Resuming, Reports):
     def _scores(self, X: Any) -> np.ndarray:
         """Raw predictions of shape (n, K)."""
         check_is_fitted(self)
+        if isinstance(X, Source):
+            self._take_features(X, self.n_features_in_ if X.n_features is None else X.n_features, False)
+            return source_scores(X, *self._weights())
         return raw_scores(self, X, *self._weights(), dtype=[np.float64, np.float32])
 
     def __sklearn_tags__(self) -> Any:

@@ -120,6 +120,12 @@ class Feed:
         """Scale the weights to mean 1 over the rows present."""
         raise NotImplementedError
 
+    @property
+    def mark(self) -> tuple[Any, ...]:
+        """What tells these rows from others, as far as targets and weights can."""
+        y, weight = self.targets.y, self.targets.weight
+        return *self.shape, len(self), float(y.sum()), 0.0 if weight is None else float(np.square(weight).sum())
+
     # ---- passes ------------------------------------------------------------------------------------------------------
 
     def one_pass(self, problem: Problem, state: State, order: Order) -> bool:

@@ -187,6 +187,17 @@ class Intake(BaseEstimator):
             )
         return y, sample_weight
 
+    @staticmethod
+    def _targets_of(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
+        """Targets and weights to score predictions with: those of a source, or as given."""
+        if not isinstance(X, Source):
+            return y, sample_weight
+        _require_alone(y, sample_weight)
+        blocks = [block for part in range(X.n_parts) for block in X.read_targets(part)]
+        weights = [np.ones(len(y)) if of_rows is None else of_rows for y, of_rows in blocks]
+        y = np.concatenate([y for y, _ in blocks])
+        return y, None if all(of_rows is None for _, of_rows in blocks) else np.concatenate(weights)
+
     def _take_features(self, source: Source, n_features: int, first: bool) -> None:
         """Take the number and names of the features from a source, or hold it against them."""
         names = None if source.feature_names is None else np.asarray(source.feature_names, dtype=object)

@@ -129,13 +129,13 @@ def _read(reads: Callable[[int], Iterator[Any]], part: int) -> Iterator[tuple[in
     return numbered(reads(part))
 
 
-def fitting(X: Any, first: Any, dtype: np.dtype, source: Source, part: int, number: int) -> Any:
-    """Rows of a block, of the kind of all others and finite; raises for what is wrong with them."""
+def fitting(X: Any, like: Any, dtype: np.dtype, source: Source, part: int, number: int) -> Any:
+    """Rows of a block, which must be `like` others and finite, in this type."""
     where = (source.name(part), number)
-    if sp.issparse(X) != sp.issparse(first) or X.shape[1] != first.shape[1]:
-        kinds = ["sparse" if sp.issparse(x) else "dense" for x in (X, first)]
+    if sp.issparse(X) != sp.issparse(like) or X.shape[1] != like.shape[1]:
+        kinds = ["sparse" if sp.issparse(x) else "dense" for x in (X, like)]
         raise BlockError(
-            f"X is {kinds[0]} with {X.shape[1]} features, where the first block is {kinds[1]} with {first.shape[1]}.",
+            f"X is {kinds[0]} with {X.shape[1]} features, where {like.shape[1]} {kinds[1]} ones are expected.",
             *where,
         )
     try:
