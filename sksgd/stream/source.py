@@ -319,6 +319,11 @@ def _checked(block: Any, reading: Reading) -> Block:
     return X, y, weight
 
 
+def framed(block: Any, reading: Reading) -> Any:
+    """A block for a transformer: X may be anything with rows."""
+    return block[0], *_checked_targets(block[1:], reading)
+
+
 def _checked_targets(block: Any, reading: Reading) -> tuple[np.ndarray, np.ndarray | None]:
     y, weight = np.asarray(block[0]), block[1] if len(block) > 1 else None
     if y.ndim not in (1, 2):
