@@ -73,8 +73,8 @@ def _complete(batch: Any, name: str) -> np.ndarray:
     if array.null_count:
         rows = np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False))
         raise BlockError(
-            f"{len(rows)} of {len(array)} values are missing, the first in row {rows[0]} of the block. Rows without a "
-            f"target or weight cannot be learned: leave them out, by filter=pyarrow.dataset.field({name!r}).is_valid().",
+            f"{len(rows)} of {len(array)} values are missing, the first in row {rows[0]} of the block. Rows without "
+            f"target or weight cannot be learned: leave them out by filter=pyarrow.dataset.field({name!r}).is_valid().",
             column=name,
         )
     if pa.types.is_dictionary(array.type):
