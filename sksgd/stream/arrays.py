@@ -11,7 +11,8 @@ import scipy.sparse as sp
 from sklearn.utils._param_validation import InvalidParameterError
 
 from ..checks import require
-from .source import Reading, Source, framed
+from .reading import Reading, checked_frame, row_bytes
+from .source import Source
 
 __all__ = ["NumpySource"]
 
@@ -96,10 +97,7 @@ class NumpySource(Source):
     @property
     def row_bytes(self) -> float:  # type: ignore[override]
         """About how many bytes a row takes in memory."""
-        X = self._opened("X")
-        if sp.issparse(X):
-            return (X.data.nbytes + X.indices.nbytes + X.indptr.nbytes) / self._n
-        return float(self._d * (4 if X.dtype == np.float32 else 8))
+        return row_bytes(self._opened("X"))
 
     def _rows(self, part: int) -> slice:
         start = part * self._part_rows
@@ -123,7 +121,7 @@ class NumpySource(Source):
         yield self._slice("y", rows), self._slice("sample_weight", rows)
 
     def frames(self, part: int) -> Iterator[Any]:
-        return Reading(self, part, self.blocks(self._known(part)), framed)
+        return Reading(self, part, self.blocks(self._known(part)), checked_frame)
 
     def _slice(self, name: str, rows: slice) -> Any:
         values = self._opened(name)

@@ -13,7 +13,8 @@ from . import tables
 from .columns import Columns
 from .errors import BlockError
 from .optional import load
-from .source import Reading, Source, framed
+from .reading import Reading, checked_frame
+from .source import Source
 
 __all__ = ["ArrowSource"]
 
@@ -157,7 +158,7 @@ class ArrowSource(Source):
 
     def frames(self, part: int) -> Iterator[Any]:
         block = functools.partial(_block, self._columns, tables.frame)
-        return Reading(self, part, self._read(self._known(part), self._columns.all, block), framed)
+        return Reading(self, part, self._read(self._known(part), self._columns.all, block), checked_frame)
 
     def targets(self, part: int) -> Iterator[Any]:
         return self._read(part, self._columns.labels, functools.partial(tables.labels, columns=self._columns))

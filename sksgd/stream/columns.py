@@ -9,11 +9,9 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from .errors import BlockError
 from .optional import load
+from .reading import TEXT_BYTES
 
 __all__ = ["Columns", "choose", "is_numeric"]
-
-#: Bytes that a value takes which is not a number: a string of middling length, as a Python object.
-_TEXT_BYTES = 64
 
 
 def choose(
@@ -89,7 +87,7 @@ class Columns:
     def row_bytes(self) -> float:
         """About how many bytes a row takes in memory."""
         size = np.dtype(self.dtype).itemsize
-        return float(sum(size if is_numeric(self.types[name]) else _TEXT_BYTES for name in self.features))
+        return float(sum(size if is_numeric(self.types[name]) else TEXT_BYTES for name in self.features))
 
     def meet(self, schema: Any, types: bool = True) -> BlockError | None:
         """Hold the schema of a file against the first; what is wrong with it, if anything."""

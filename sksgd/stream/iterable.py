@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 from ..checks import require
 from .columns import choose
 from .errors import BlockError
-from .source import Reading, Source, framed
+from .reading import Reading, checked_frame, is_narrow
+from .source import Source
 
 __all__ = ["IterableSource"]
 
@@ -97,10 +99,13 @@ class IterableSource(Source):
     def blocks(self, part: int) -> Iterator[Any]:
         return self._items() if self.target is None else map(_FromFrame(self, _numbers), self._items())
 
+    def targets(self, part: int) -> Iterator[Any]:
+        return map(operator.itemgetter(1, 2), self.frames(part))
+
     def frames(self, part: int) -> Iterator[Any]:
         if self.target is None:
-            return Reading(self, part, self._items(), framed)
-        return Reading(self, part, map(_FromFrame(self, lambda frame: frame), self._items()), framed)
+            return Reading(self, part, self._items(), checked_frame)
+        return Reading(self, part, map(_FromFrame(self, lambda frame: frame), self._items()), checked_frame)
 
     def _items(self) -> Iterator[Any]:
         none = True
@@ -150,7 +155,7 @@ def _numbers(frame: Any) -> np.ndarray:
                 "source.transform(transformer), or leave it out by features=[...].",
                 column=name,
             )
-    narrow = all(dtype.kind == "f" and dtype.itemsize <= 4 for dtype in frame.dtypes)
+    narrow = all(is_narrow(dtype) for dtype in frame.dtypes)
     return frame.to_numpy(dtype=np.float32 if narrow else np.float64, na_value=np.nan)
 
 

@@ -131,6 +131,7 @@ class Options:
 def _shown(value: Any) -> str:
     """A value for `repr`: data by their shape."""
     shape, kind = getattr(value, "shape", None), type(value)
+    without: Any = object.__repr__
     if shape is not None:
         return f"<{kind.__name__} of shape {tuple(shape)}>"
-    return f"<{kind.__name__}>" if kind.__repr__ is object.__repr__ else repr(value)
+    return f"<{kind.__name__}>" if kind.__repr__ is without else repr(value)
