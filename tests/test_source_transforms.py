@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, Normalizer, OneHotEncoder, StandardScaler
 
-from sksgd.stream import IterableSource, NumpySource, ParquetSource
+from sksgd.stream import BlockError, IterableSource, NumpySource, ParquetSource
 
 N = 300
 rng = np.random.default_rng(0)
@@ -151,6 +151,27 @@ def test_blocks_shrink_where_rows_grow():
 def test_what_is_not_fitted_is_refused(transformer, columns, message, source):
     with pytest.raises(ValueError, match=message):
         source.transform(transformer, columns)
+
+
+def test_bad_blocks_are_skipped_on_the_way_too(tmp_path):
+    (tmp_path / "0.parquet").write_bytes(b"no such format")
+    FRAME.to_parquet(tmp_path / "1.parquet")
+    source = ParquetSource(tmp_path, "y", features=["a"], on_bad_block="skip")
+    scaled = source.transform(source.fitted(StandardScaler()))
+    with pytest.raises(BlockError, match=r"0\.parquet: the file cannot be read"):
+        next(scaled.read(0))
+    ((rows, _, _),) = scaled.read(1)
+    assert_equal(rows, StandardScaler().fit_transform(FRAME[["a"]]))
+
+
+def test_an_error_of_a_transformer_names_the_part():
+    encoder = OneHotEncoder().fit(ROWS[["b"]])
+    known, unknown = FRAME[["b", "y"]], FRAME[["b", "y"]].replace({"b": {3: 30}})
+    reading = IterableSource([known, unknown, known], target="y").transform(encoder).read(0)
+    next(reading)
+    with pytest.raises(BlockError, match=r"^the iterable: .*Found unknown categories \[.*30"):
+        next(reading)
+    assert len(next(reading)[1]) == N
 
 
 def test_what_cannot_be_fitted_in_a_stream_is_refused(source):

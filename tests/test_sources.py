@@ -214,7 +214,7 @@ def test_columns_can_be_chosen(make, tmp_path):
 
 TYPES = {
     "float32": (pa.array([1, 2.5, None], pa.float32()), np.float32),
-    "float16": (pa.array([1, 2.5, None], pa.float16()), np.float32),
+    "float16": (pa.array(np.array([1, 2.5, np.nan], np.float16)), np.float32),
     "int8": (pa.array([1, -3, None], pa.int8()), np.float64),
     "uint64": (pa.array([1, 2**60, None], pa.uint64()), np.float64),
     "bool": (pa.array([True, False, None]), np.float64),

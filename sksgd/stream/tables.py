@@ -14,7 +14,6 @@ from .optional import load
 
 def regrouped(batches: Iterable[Any], rows: int) -> Iterator[Any]:
     """Record batches of any size as batches of `rows` rows; the last has what is left."""
-    pa = load("pyarrow", "ArrowSource")
     waiting: list[Any] = []
     n = 0
     for batch in batches:
@@ -22,13 +21,22 @@ def regrouped(batches: Iterable[Any], rows: int) -> Iterator[Any]:
         while n + batch.num_rows - start >= rows:
             piece = batch.slice(start, rows - n)
             waiting.append(piece)
-            yield waiting[0] if len(waiting) == 1 else pa.concat_batches(waiting)
+            yield _joined(waiting)
             start, n, waiting = start + piece.num_rows, 0, []
         if start < batch.num_rows:
             waiting.append(batch.slice(start))
             n += batch.num_rows - start
     if waiting:
-        yield waiting[0] if len(waiting) == 1 else pa.concat_batches(waiting)
+        yield _joined(waiting)
+
+
+def _joined(batches: list[Any]) -> Any:
+    """Record batches as one; those that are one already are not copied."""
+    if len(batches) == 1:
+        return batches[0]
+    pa = load("pyarrow", "ArrowSource")
+    (batch,) = pa.Table.from_batches(batches).combine_chunks().to_batches()
+    return batch
 
 
 def matrix(batch: Any, columns: Columns) -> np.ndarray:
@@ -37,7 +45,7 @@ def matrix(batch: Any, columns: Columns) -> np.ndarray:
     wanted = pa.from_numpy_dtype(columns.dtype)
     arrays = [_as_type(batch.column(name), wanted, name) for name in columns.features]
     numbers = pa.RecordBatch.from_arrays(arrays, names=columns.features)
-    # In C++, without the GIL, and one to two times as fast as filling an array column by column.
+    # Without the GIL. As fast as filling an array column by column, and faster from hundreds of columns on.
     return numbers.to_tensor(null_to_nan=True, row_major=True).to_numpy()
 
 

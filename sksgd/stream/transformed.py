@@ -48,12 +48,15 @@ class Transformed(Source):
     @functools.cached_property
     def row_bytes(self) -> float | None:  # type: ignore[override]
         """About how many bytes a row takes in memory, before or after, whichever is more."""
+        before = self.source.row_bytes
         for part in range(self.n_parts):
-            for X, *_ in self.source.frames(part):
-                rows = min(_SAMPLE, X.shape[0])
-                after = self._transform(X[:rows])
-                return max(row_bytes(after), self.source.row_bytes or 0.0)
-        return None
+            for X in _good(self.source, part, skip=True):
+                try:
+                    after = row_bytes(self._transform(X[:_SAMPLE]))
+                except Exception:  # reading will raise it again, and name the part
+                    return before
+                return max(after, before or 0.0)
+        return before
 
     def name(self, part: int) -> str:
         return self.source.name(part)
@@ -95,7 +98,7 @@ def fitted(source: Source, transformer: Any, columns: str | list[str] | None = N
         )
     transformer, learned = clone(transformer), False
     for part in range(source.n_parts):
-        for X in _good(source, part):
+        for X in _good(source, part, skip=source.on_bad_block == "skip"):
             transformer.partial_fit(_chosen(X, columns))
             learned = True
     if not learned:
@@ -103,7 +106,7 @@ def fitted(source: Source, transformer: Any, columns: str | list[str] | None = N
     return transformer
 
 
-def _good(source: Source, part: int) -> Iterator[Any]:
+def _good(source: Source, part: int, skip: bool) -> Iterator[Any]:
     """X of the blocks that can be read."""
     blocks = source.frames(part)
     while True:
@@ -112,7 +115,7 @@ def _good(source: Source, part: int) -> Iterator[Any]:
         except StopIteration:
             return
         except BlockError:
-            if source.on_bad_block == "raise":
+            if not skip:
                 raise
         else:
             yield X
