@@ -114,6 +114,14 @@ class Block(Feed):
         return max(1.0, self.X.nnz / max(1, self.X.shape[0]) if sp.issparse(self.X) else self.X.shape[1])
 
     @property
+    def places(self) -> np.ndarray:
+        """The numbers of the rows present."""
+        n = self.X.shape[0]
+        if self.present is not None:
+            return self.present
+        return np.arange(n, dtype=np.int32 if n < 2**31 else np.int64)
+
+    @property
     def targets(self) -> Rows:  # type: ignore[override]
         """Coded targets and weights of the rows present."""
         all_rows = Rows(None, self.y, self.weight)

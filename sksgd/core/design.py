@@ -47,7 +47,7 @@ class Design:
         rows = rows if block.present is None else rows.take(block.present)
         X, y, weight = rows.X, rows.y, rows.weight
         self.n, self.y, self.weight = X.shape[0], y, None if weight is None else weight / weight.mean()
-        self.split = Split.of(X, empty=False)
+        self.split = Split.of(block, empty=False)
         dense, self._sparse = self.split.parts(X)
         self.dense, self.rows = unlocked(dense), None
         if self._sparse is not None:
