@@ -33,6 +33,8 @@ class Block(Feed):
         Leave CSR rows as they are, duplicates and all, and count rows of weight zero as rows: for plain SGD only.
     """
 
+    held = True
+
     def __init__(
         self,
         X: Any,
@@ -45,8 +47,8 @@ class Block(Feed):
         self.X, self.as_given = X if as_given else canonical(X), as_given
         self.y = unlocked(np.ascontiguousarray(y, dtype=np.float64))
         self.source, self.offset = source, offset
-        #: What an optimizer keeps of these rows from one pass to the next.
-        self.kept: Any = None
+        #: The places of the rows among those present in the feed that they are a part of.
+        self.at: Any = slice(None)
         self.present: np.ndarray | None = None
         if weight is not None and not as_given and (weight == 0).any():
             # In the integers of a sampler's order, or kernels would be compiled for others too.

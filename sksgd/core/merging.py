@@ -30,7 +30,7 @@ def _same(a: Any, b: Any, of_a: float, of_b: float) -> Any:
     return a
 
 
-#: Of every entry of a `State` how two of them merge. Slots and averages are lines. Counts of updates tell how long slots
+#: How two of every entry of a `State` merge. Slots and averages are lines. Counts of updates tell how long slots
 #: and averages have been gathered by each, hence the larger; those of rows tell what both have seen together.
 RULES: dict[str, Rule] = {
     "lines": _mean,

@@ -79,39 +79,39 @@ class SVRG(BlockOptimizer):
         memory.gap = memory.stream.gap
 
     def improve(
-        self, problem: Any, memory: Memory, block: Any, order: Callable[[], np.ndarray], enough: Callable[[], bool]
+        self, problem: Any, memory: Memory, feed: Any, order: Callable[[], Any], enough: Callable[[], bool]
     ) -> None:
         if memory.stream is not None:
             memory.coef, memory.intercept = self.weights(problem, memory, np.float64)
             memory.taken, memory.stream = memory.steps, None
-        course, coef = block.kept or (None, None)
+        course, coef = feed.kept or (None, None)
         if course is None or coef is not memory.coef:
-            course = self._begin(problem, memory, block)
+            course = self._begin(problem, memory, feed)
         before = course.point.objective, course.decrement()
         self._pass(problem, memory, course, order())
         memory.coef, memory.intercept, memory.mean = course.weights()
         memory.past = course.past()
-        block.kept = course, memory.coef
+        feed.kept = course, memory.coef
         self._conclude(memory, course, before)
 
     @staticmethod
-    def _begin(problem: Any, memory: Memory, block: Any) -> Course:
+    def _begin(problem: Any, memory: Memory, feed: Any) -> Course:
         """The course from the weights of the memory or, without any, from constants."""
         intercept = memory.intercept
         if problem.fit_intercept and memory.blank:
-            intercept = block.constants(problem.loss, len(intercept))
-        course = Course(problem, memory.coef, intercept, block, memory.past)
+            intercept = feed.constants(problem.loss, len(intercept))
+        course = Course(problem, memory.coef, intercept, feed, memory.past)
         if not np.isclose(course.point.objective, memory.objective, rtol=1e-9, atol=0.0):
             memory.falls = ()  # it is another problem
         return course
 
     @staticmethod
-    def _pass(problem: Any, memory: Memory, course: Course, order: np.ndarray) -> None:
+    def _pass(problem: Any, memory: Memory, course: Course, order: Any) -> None:
         """A walk, and searches along what it found and along gradients; steps for the next."""
         step, often = course.scale(memory.lift)
         step *= memory.rate
-        lower = course.follow(course.walk(step, often, course.visits(order, often)))
-        memory.taken += len(order)
+        lower = course.follow(course.walk(step, often, order))
+        memory.taken += course.design.n
         for _ in range(GRADIENTS):
             course.descend(step)
         if lower:
