@@ -11,6 +11,7 @@ from .descent import Margins
 from .design import Design
 from .feed import Feed
 from .subspace import Subspace
+from .whitening import Whitening, suits
 
 #: Steps of the past that are searched along.
 KEPT = 5
@@ -71,6 +72,8 @@ class Course:
         u = np.column_stack([w, intercept + w @ design.mean])
         self.point = self._measure(u, self._products(u[None])[0])
         self._bend_of: tuple[Any, Any] = (None, None)
+        self._dependent = self.smooth and suits(design)
+        self._whitening: tuple[Any, Any] = (None, None)
         columns, steps = past
         ours: Any = design.split.columns
         same = np.array_equal(columns, ours) and all(step.shape == u.shape for step in steps)
@@ -119,12 +122,13 @@ class Course:
         slope = np.column_stack([self.design.sums(slopes), slopes.sum(axis=0)]) / self.margins.mass
         return Point(u, scores, slopes, bends, slope, self._objective(totals, scores, u))
 
-    def _bend(self) -> np.ndarray:
-        """The diagonal of the Hessian of the mean loss at the point, (K, width + 1)."""
-        if self._bend_of[0] is not self.point:
-            bends = self.point.bends
+    def _bend(self, point: Point | None = None) -> np.ndarray:
+        """The diagonal of the Hessian of the mean loss at a point, (K, width + 1), if not another at the present."""
+        point = point or self.point
+        if self._bend_of[0] is not point:
+            bends = point.bends
             bend = np.column_stack([self.design.square_sums(bends), bends.sum(axis=0)]) / self.margins.mass
-            self._bend_of = self.point, bend
+            self._bend_of = point, bend
         return self._bend_of[1]
 
     def _objective(self, totals: np.ndarray, scores: np.ndarray, u: np.ndarray) -> float:
@@ -148,10 +152,16 @@ class Course:
         return lower
 
     def decrement(self) -> float:
-        """What the objective would fall by if every weight went to its minimum, and none knew of the others."""
+        """What the objective would fall by if every weight went to its minimum, and none knew of the others.
+
+        In whitened coordinates, if there are.
+        """
         from ..kernels.svrg import decrement
 
         point = self.point
+        if self._whitening[1] is not None:
+            slope = point.slope + self.strength * point.u
+            return -0.5 * float((slope * self._whitening[1].step(slope)).sum())
         bend = self._bend()
         bend = np.maximum(bend, 1e-6 * np.append(self.design.square, 1.0) * bend[:, -1:])
         w, slope, of_w = (np.ascontiguousarray(values[:, :-1]) for values in (point.u, point.slope, bend))
@@ -187,13 +197,30 @@ class Course:
             total += float(np.sum(margins.weight * often[at]))
         mean, longest = total / design.n, 0.0
         for at, _ in self.margins.runs():
-            norms = often[at]
+            norms = often[at].copy()
             often[at] = 0.5 + 0.5 * norms / mean if mean > 0 else 1.0
             longest = max(longest, float((norms / often[at]).max()))
         longest += (self.strength * steps).max()
         if not self.problem.fit_intercept:
             steps[-1] = 0.0
         return steps / longest if longest > 0 else steps, often
+
+    def whiten(self, at: np.ndarray | None) -> np.ndarray | None:
+        """Whiten columns that depend on each other, with the curvatures at the weights `at` or else at the point.
+
+        Returns the weights, or None if the columns are left as they are.
+        """
+        if not self._dependent:
+            return None
+        point = self.point if at is None else None
+        at = self.point.u if at is None else at
+        if at is not self._whitening[0]:
+            point = point or self._measure(at, self._products(at[None])[0])
+            whitening = Whitening.of(
+                self.design, point.bends, self._bend(point), self.strength, self.problem.fit_intercept
+            )
+            self._dependent, self._whitening = whitening is not None, (at, whitening)
+        return at if self._dependent else None
 
     # ---- walks -------------------------------------------------------------------------------------------------------
 
@@ -270,6 +297,11 @@ class Course:
             self._search(steps, self._products(steps))
         else:
             self._search_face(-step * (self.point.slope + self._pull())[None])
+
+    def descend_whitened(self) -> None:
+        """Search along the gradient in whitened coordinates."""
+        steps = self._whitening[1].step(self.point.slope + self.strength * self.point.u)[None]
+        self._search(steps, self._products(steps))
 
     def _search(self, steps: np.ndarray, moves: list[np.ndarray]) -> None:
         """Go to the minimum over the span of steps (m, K, width + 1), steps of the past and the intercept."""

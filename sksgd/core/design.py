@@ -105,6 +105,15 @@ class Design:
             else:
                 yield Part(block.at, block.X, block.y, self.split), rows
 
+    @property
+    def all_dense(self) -> bool:
+        """Whether there are no sparse columns."""
+        return self.split.n_dense == self.split.width
+
+    def dense_at(self, places: np.ndarray) -> np.ndarray:
+        """The dense columns of some rows, not centred."""
+        return self.split.parts(self.feed.rows_at(places).X)[0]
+
     def _pieces(self, part: Part) -> Iterator[tuple[slice, np.ndarray]]:
         """Some rows of a part at a time: their places in it, and their dense columns, centred, in memory used again."""
         (n, n_dense), mean = part.dense.shape, self.mean[: self.split.n_dense]
