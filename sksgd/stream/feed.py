@@ -165,10 +165,13 @@ class StreamFeed(Feed):
     # ---- passes ------------------------------------------------------------------------------------------------------
 
     def orders(self, sampler: Sampler, state: State) -> Iterator[Order]:
-        number = state.n_passes
-        while True:
-            yield (sampler, state.seed, number), None
-            number += 1
+        if sampler.repeats:
+            raise ValueError(
+                f"sampling={sampler!r} visits rows several times in a pass, which rows that are read from a source "
+                "cannot be. Use sampling='reshuffle', 'shuffle_once' or 'sequential', or a source whose rows fit "
+                "buffer_rows."
+            )
+        return (((sampler, state.seed, number), None) for number in itertools.count(state.n_passes))
 
     def buffers(self, order: Any) -> list[Group]:
         """The buffers of a pass, of equal numbers of blocks."""
@@ -190,11 +193,11 @@ class StreamFeed(Feed):
         return max(1, int(self.source.memory_bytes / (BUFFER * self.survey.row_bytes)))
 
     def visits(
-        self, order: Any, factor: np.ndarray | None = None, skip: int = 0
+        self, order: Any, factor: np.ndarray | None = None, first: int = 0, last: int | None = None
     ) -> Iterator[tuple[Block, np.ndarray, Any]]:
-        """The buffers of a pass from number `skip` on; before an error, what was read until then."""
+        """The buffers of a pass, or those in a range of numbers; before an error, what was read until then."""
         sampler, seed, number = order
-        for index, (X, places) in enumerate(ahead(lambda: self._fill(self.buffers(order)[skip:])), skip):
+        for index, (X, places) in enumerate(ahead(lambda: self._fill(self.buffers(order)[first:last])), first):
             # The first buffer has the order that rows in memory have.
             own = seed if index == 0 else int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
             yield self._block(X, places), *sampler.order(len(places), own, number)
@@ -220,13 +223,13 @@ class StreamFeed(Feed):
     def one_pass(self, problem: Problem, state: State, order: Order) -> bool:
         if problem.batch_size is None:
             return pass_.whole(problem, state, self.visits(*order))
-        for visit in self.visits(*order, skip=state.position):
+        for visit in self.visits(*order, first=state.position):
             with self._watch() as done:
                 if not pass_.run(problem, state, *visit):
                     return False
                 state.position += 1
-                if done():  # the pass may go on later
-                    return True
+                if done():
+                    break
         state.position = 0
         return True
 
@@ -260,7 +263,7 @@ class StreamFeed(Feed):
 
     def sample(self, order: Any, n: int) -> Rows:
         """The first rows of the first buffer."""
-        block, rows, _ = next(self.visits(order))
+        block, rows, _ = next(self.visits(order, last=1))
         return block.rows_at(rows[:n])
 
     def glimpse(self, n: int) -> Rows:
