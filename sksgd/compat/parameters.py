@@ -180,7 +180,7 @@ class SGDParameters(NestedParameters):
         problem = self._stated_problem(X)
         if self._is_plain:
             return problem
-        choice = self._choice(problem, X, 1, None)
+        choice = self._choice(problem, X.shape[1], sp.issparse(X), 1, None)
         return dataclasses.replace(problem, optimizer=choice.optimizer, choice=choice)
 
     def _stated_problem(self, X: Any) -> Problem:

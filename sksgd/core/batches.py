@@ -137,6 +137,10 @@ class Block(Feed):
         weight: Any = 1.0 if self.weight is None else self.weight[rows]
         return rows, weight if factor is None else np.ascontiguousarray(weight * factor)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without what can be found anew; arrays that come read-only out of a pickle are unlocked.
+        return Block, (self.X, self.y, self.weight, self.source, self.offset, self.as_given)
+
     # ---- as a feed ---------------------------------------------------------------------------------------------------
 
     def blocks(self) -> Iterator[Block]:

@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from . import blocks, loop
 from .batches import Block
+from .feed import Feed, Supply
 from .predict import raw_scores
 from .problem import Problem
 from .reports import Reports
@@ -60,19 +61,17 @@ class BaseLinearSGD(TrainingSupport, Resuming, Reports):
         context = self._init_callback_context(max_subtasks=self.max_iter)
         with self._task(context, X, y), self._unchanged_on_error():
             resumed = self.warm_start and hasattr(self, "_state")
-            block, held_out = self._blocks(X, y, sample_weight, validation, resumed)
             random_state = check_random_state(self.random_state)
-            if held_out is None and self.early_stopping:
-                block, held_out = self._split(block, random_state)
-            block.normalise()
-            d = block.X.shape[1]
-            per_pass = 1 if self.batch_size == "full" else -(-len(block) // self.batch_size)
+            feed, held_out = self._feeds(X, y, sample_weight, validation, resumed, random_state)
+            per_pass = feed.updates(None if self.batch_size == "full" else self.batch_size)
             before = self._problem_ if resumed else None
             goes_on = before is not None and self._goes_on(self._component("optimizer") or before.optimizer)
             updates = (self._state.t if goes_on else 0) + self.max_iter * per_pass
-            problem = self._meet(self._problem(block.X, updates, per_pass, before), block, before)
+            problem = self._meet(self._problem(feed, updates, per_pass, before), feed, before)
             state = (
-                self._resume(problem).copy() if resumed else self._new_state(problem, d, block.X.dtype, random_state)
+                self._resume(problem).copy()
+                if resumed
+                else self._new_state(problem, feed.shape[1], feed.dtype, random_state)
             )
             self._initialise(problem, state, init)
             curves = [getattr(self, name, []) if resumed else [] for name in ("loss_curve_", "validation_curve_")]
@@ -103,8 +102,8 @@ class BaseLinearSGD(TrainingSupport, Resuming, Reports):
             progress = Progress(self.tol, self.n_iter_no_change)
             interrupted = False
             try:
-                orders = block.orders(self._component("sampling"), state)
-                head = (problem, state, block, orders, progress, one_task, outcome)
+                orders = feed.orders(self._component("sampling"), state)
+                head = (problem, state, feed, orders, progress, one_task, outcome)
                 kind = blocks.BlockLoop if problem.optimizer.blockwise else loop.MeasuredLoop
                 kind(*head, validation=held_out).run(self.max_iter)
             except KeyboardInterrupt:
@@ -129,7 +128,7 @@ class BaseLinearSGD(TrainingSupport, Resuming, Reports):
             self._count_targets(coded, sample_weight, running=True)
             block = Block(X, coded, self._target_weights(coded, sample_weight))
             before = self._problem_ if resumed else None
-            problem = self._meet(self._problem(X, None, None, before), block, before)
+            problem = self._meet(self._problem(block, None, None, before), block, before)
             if resumed:
                 state = self._resume(problem)
             else:
@@ -175,6 +174,24 @@ class BaseLinearSGD(TrainingSupport, Resuming, Reports):
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True, allow_all_zero_weights=True
             )
         return X, y, sample_weight
+
+    def _feeds(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any],
+        resumed: bool,
+        random_state: np.random.RandomState,
+    ) -> tuple[Feed, Feed | None]:
+        """Rows to train on, with weights of mean 1, and rows to validate on if there are any."""
+        if isinstance(X, Supply):
+            return X.feeds(self, resumed, random_state)
+        block, held_out = self._blocks(X, y, sample_weight, validation, resumed)
+        if held_out is None and self.early_stopping:
+            block, held_out = self._split(block, random_state)
+        block.normalise()
+        return block, held_out
 
     def _blocks(
         self, X: Any, y: Any, sample_weight: Any, validation: tuple[Any, Any, Any], resumed: bool

@@ -12,7 +12,7 @@ from .descent import constants
 from .sweeps import Sweep
 
 if TYPE_CHECKING:
-    from ..base import Loss, Sampler
+    from ..base import Horizon, Loss, Sampler, Schedule
     from .batches import Block
     from .problem import Problem
     from .quadratic import Coordinates
@@ -91,7 +91,21 @@ class Feed:
         """An array for numbers of all rows, not initialised."""
         return np.empty(shape)
 
+    # ---- schedules --------------------------------------------------------------------------------------------------
+
+    def bind(self, schedule: Schedule, horizon: Horizon, batch_size: int | None) -> Schedule:
+        """The schedule for the numbers that a state gives to updates; `horizon` is in these."""
+        return schedule.bind(horizon)
+
+    def meet(self, problem: Problem, before: Schedule | None) -> Schedule:
+        """The schedule of the problem for these rows, see `sksgd.base.Schedule.meet`."""
+        return problem.schedule.meet(problem, self, before)
+
     # ---- passes ------------------------------------------------------------------------------------------------------
+
+    def updates(self, batch_size: int | None) -> int:
+        """By how much a pass moves on the number of updates of a state."""
+        return 1 if batch_size is None else -(-len(self) // batch_size)
 
     def one_pass(self, problem: Problem, state: State, order: Order) -> bool:
         """Change the state by the updates of a pass; False once a prediction is not finite."""
@@ -122,3 +136,14 @@ class Feed:
             for part, X in block.pieces(size):
                 yield slice(first + part.start, first + part.stop), X
             first += len(block)
+
+
+class Supply:
+    """What takes the place of `X` in `fit` where rows are elsewhere: it makes the feeds."""
+
+    def feeds(self, estimator: Any, resumed: bool, random_state: np.random.RandomState) -> tuple[Feed, Feed | None]:
+        """Rows to train on, with weights of mean 1, and rows to validate on if there are any.
+
+        Features and targets are made known to the estimator, or held against what it knows if it goes on.
+        """
+        raise NotImplementedError

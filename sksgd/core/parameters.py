@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 
@@ -20,6 +19,7 @@ from ..optimizers.auto import Choice, choose, resolve
 from ..penalties import PENALTIES, resolve_penalty
 from ..sampling import SAMPLERS, resolve_sampler
 from ..schedules import SCHEDULES, Adaptive, Auto, Constant, resolve_schedule
+from .feed import Feed
 from .problem import Problem
 
 
@@ -63,17 +63,17 @@ class NestedParameters(BaseEstimator):
     #: With an optimizer that finds its own steps, the only values of parameters that have no meaning then.
     _without_rate: ClassVar[dict[str, tuple[Any, ...]]]
 
-    def _choice(self, problem: Problem, X: Any, n_outputs: int, before: Problem | None) -> Choice:
+    def _choice(self, problem: Problem, d: int, sparse: bool, n_outputs: int, before: Problem | None) -> Choice:
         """The optimizer that was asked for; with "auto", the one of the problem `before` if it still serves.
 
         Raises for what an optimizer that finds its own steps cannot do, and for parameters without meaning then.
         """
-        optimizer, d, choice = self._component("optimizer"), X.shape[1], None
+        optimizer, choice = self._component("optimizer"), None
         if optimizer is not None:
             choice = Choice(optimizer, "as asked for", asked=True)
         elif before is not None and not before.choice.asked and before.optimizer.blockwise:
             choice = None if before.optimizer.refusal(problem, d, n_outputs) else before.choice
-        choice = choice or choose(problem, d, n_outputs, sp.issparse(X))
+        choice = choice or choose(problem, d, n_outputs, sparse)
         if optimizer is not None and not optimizer.blockwise:
             return choice
         for name, values in self._without_rate.items():
@@ -158,12 +158,12 @@ class ProblemParameters(NestedParameters):
         usual = optimizer.usual_rate
         return Auto() if usual is None else Adaptive(usual, factor=10.0, eta_min=usual / 100)
 
-    def _problem(self, X: Any, updates: int | None, per_pass: int | None, before: Problem | None) -> Problem:
-        """The problem for rows like X; `updates` in all, `per_pass` in a pass, None where nobody knows.
+    def _problem(self, feed: Feed, updates: int | None, per_pass: int | None, before: Problem | None) -> Problem:
+        """The problem for these rows; `updates` in all, `per_pass` in a pass, None where nobody knows.
 
         `before` is the problem of the state that training goes on from, if it does.
         """
-        d = X.shape[1]
+        d = feed.shape[1]
         loss, alpha = self._loss(), self._alpha(d)
         horizon = Horizon(updates, per_pass, alpha, loss)
         averaging = self._component("average")
@@ -179,8 +179,8 @@ class ProblemParameters(NestedParameters):
             fit_intercept=self.fit_intercept,
             n_jobs=getattr(self, "n_jobs", None),
         )
-        choice = self._choice(problem, X, self._n_outputs, before)
-        schedule = self._schedule(choice.optimizer).bind(horizon)
+        choice = self._choice(problem, d, feed.sparse, self._n_outputs, before)
+        schedule = feed.bind(self._schedule(choice.optimizer), horizon, problem.batch_size)
         return dataclasses.replace(problem, optimizer=choice.optimizer, schedule=schedule, choice=choice)
 
     def _alpha(self, d: int) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .batches import Block
+from .feed import Feed
 from .parameters import ProblemParameters
 from .problem import Problem
 from .state import State
@@ -32,9 +32,9 @@ class Resuming(ProblemParameters):
         same_loss = (self._loss(), self.fit_intercept) == (before.loss, before.fit_intercept)
         return optimizer == before.optimizer and same_averaging and (same_loss or not before.optimizer.blockwise)
 
-    def _meet(self, problem: Problem, block: Block, before: Problem | None) -> Problem:
+    def _meet(self, problem: Problem, feed: Feed, before: Problem | None) -> Problem:
         """The problem with a schedule that knows the rows, and those of the problem `before` if training goes on."""
-        return problem.meet(block, before if before is not None and self._goes_on(problem.optimizer) else None)
+        return problem.meet(feed, before if before is not None and self._goes_on(problem.optimizer) else None)
 
     def _resume(self, problem: Problem) -> State:
         """The state to go on with; one at the same weights, counting from 0, where optimizer or averaging is new."""
