@@ -39,7 +39,7 @@ def require_not_negative(owner: object, *names: str) -> None:
 
 
 def require_count(owner: object, name: str) -> None:
-    """A field that counts updates from 1 on."""
+    """A field that counts from 1 on."""
     value = getattr(owner, name)
     valid = not isinstance(value, bool) and isinstance(value, numbers.Integral) and int(value) > 0
-    require(valid, owner, name, value, "counts updates and must be an integer, 1 or greater")
+    require(valid, owner, name, value, "counts and must be an integer, 1 or greater")

@@ -46,6 +46,8 @@ class BlockLoop(Loop):
     without features. With held-out data, training also stops when the loss on them does not fall any more.
     """
 
+    harmless = ()
+
     def __init__(self, *head: Any, validation: Feed | None):
         super().__init__(*head)
         self.validation, self.held_out = validation, validation is not None
@@ -77,6 +79,10 @@ class BlockLoop(Loop):
         if self.validation is None:
             return objective, objective
         return objective, self.problem.mean_loss(self.validation, *self.state.weights(self.problem))
+
+    def resting(self) -> State:
+        """As after the last whole pass: no optimizer need be able to go on from the middle of one."""
+        return self.last if self.midway else self.state.copy()
 
     def fall_back(self) -> State:
         return self.best

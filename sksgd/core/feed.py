@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
 
 #: The rows of a pass in their order, and factors of their weights or None. An order is for the feed that gave it.
 Order = tuple[Any, np.ndarray | None]
+
+
+Watch = Callable[[], contextlib.AbstractContextManager[Callable[[], bool]]]
+
+
+@contextlib.contextmanager
+def no_watch() -> Iterator[Callable[[], bool]]:
+    """Nobody looks, and nobody asks to stop."""
+    yield lambda: False
 
 
 class Feed:
@@ -47,6 +57,8 @@ class Feed:
     shape: tuple[int, int]
     dtype: np.dtype
     sparse: bool
+    #: Told that a block is about to be worked on in a pass, it gives a context to do so in, and what to call after it.
+    watch: Watch = no_watch
     targets: Rows
     squares: np.ndarray
     total_weight: float
@@ -91,7 +103,9 @@ class Feed:
         """An array for numbers of all rows, not initialised."""
         return np.empty(shape)
 
-    # ---- schedules --------------------------------------------------------------------------------------------------
+    def updates(self, batch_size: int | None) -> int:
+        """By how much a pass in batches of so many rows, None for all, moves on the number of updates of a state."""
+        return 1 if batch_size is None else -(-len(self) // batch_size)
 
     def bind(self, schedule: Schedule, horizon: Horizon, batch_size: int | None) -> Schedule:
         """The schedule for the numbers that a state gives to updates; `horizon` is in these."""
@@ -101,11 +115,26 @@ class Feed:
         """The schedule of the problem for these rows, see `sksgd.base.Schedule.meet`."""
         return problem.schedule.meet(problem, self, before)
 
-    # ---- passes ------------------------------------------------------------------------------------------------------
+    def n_subtasks(self, problem: Problem) -> int | None:
+        """How many blocks a pass tells `watch` of, None where nobody knows."""
+        return 0
 
-    def updates(self, batch_size: int | None) -> int:
-        """By how much a pass moves on the number of updates of a state."""
-        return 1 if batch_size is None else -(-len(self) // batch_size)
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """A pass, in which `watch` is told of blocks."""
+        yield
+
+    def normalise(self) -> None:
+        """Scale the weights to mean 1 over the rows present."""
+        raise NotImplementedError
+
+    @property
+    def mark(self) -> tuple[Any, ...]:
+        """What tells these rows from others, as far as targets and weights can."""
+        y, weight = self.targets.y, self.targets.weight
+        return *self.shape, len(self), float(y.sum()), 0.0 if weight is None else float(np.square(weight).sum())
+
+    # ---- passes ------------------------------------------------------------------------------------------------------
 
     def one_pass(self, problem: Problem, state: State, order: Order) -> bool:
         """Change the state by the updates of a pass; False once a prediction is not finite."""
@@ -139,7 +168,7 @@ class Feed:
 
 
 class Supply:
-    """What takes the place of `X` in `fit` where rows are elsewhere: it makes the feeds."""
+    """What takes the place of `X` in `fit` where rows are on other machines: it makes the feeds."""
 
     def feeds(self, estimator: Any, resumed: bool, random_state: np.random.RandomState) -> tuple[Feed, Feed | None]:
         """Rows to train on, with weights of mean 1, and rows to validate on if there are any.

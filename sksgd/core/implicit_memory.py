@@ -79,17 +79,6 @@ def fingerprint(problem: Any, block: Any) -> tuple[Any, ...]:
     return block.X.shape, len(block), size, weights, first, problem.penalty, np.asarray(problem.alpha).tobytes()
 
 
-def join(parts: tuple[Rows, ...]) -> Rows:
-    """All rows of these parts, sparse if any are."""
-    if len(parts) == 1:
-        return parts[0]
-    stack = sp.vstack if any(sp.issparse(part.X) for part in parts) else np.concatenate
-    X = stack([sp.csr_array(part.X) if stack is sp.vstack else part.X for part in parts])
-    weights = [np.ones(len(part)) if part.weight is None else part.weight for part in parts]
-    weight = None if all(part.weight is None for part in parts) else np.concatenate(weights)
-    return Rows(X, np.concatenate([part.y for part in parts]), weight)
-
-
 def n_values(X: Any) -> int:
     """How many values are stored."""
     return X.nnz if sp.issparse(X) else X.size

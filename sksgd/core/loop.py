@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..stream.errors import BlockError
 from .feed import Feed, Order
 from .problem import Problem
 from .state import State
@@ -52,7 +53,11 @@ class Loop:
 
     #: Whether what is to fall is measured on held-out data, and what it is to do in words.
     held_out = False
+    #: What leaves the state of a broken pass as after the last good block.
+    harmless: tuple[type[BaseException], ...] = (BlockError,)
     held_out_words = "validation loss fell"
+    #: What goes on with an unfinished fit, beside its state, outcome and progress.
+    kept: tuple[str, ...] = ("first", "last", "best", "lowest", "midway")
 
     def __init__(
         self,
@@ -68,6 +73,8 @@ class Loop:
         self.progress, self.task, self.outcome = progress, task, outcome
         self.first = self.last = self.best = state.copy()
         self.lowest = math.inf
+        #: Whether a pass is under way.
+        self.midway = False
 
     def measure(self) -> tuple[float, float] | None:
         """The objective and the quantity that is to fall, after a pass; None where training diverged."""
@@ -96,32 +103,50 @@ class Loop:
     def run(self, max_iter: int) -> None:
         """At most `max_iter` passes."""
         outcome = self.outcome
-        for _ in range(max_iter):
+        # Taken up after a pass, it may be over already.
+        outcome.reason = "" if self.midway or not outcome.passes else self.ended()
+        while not outcome.reason and outcome.passes < max_iter:
             asked_to_stop = self._pass()
             if outcome.diverged:
                 return
-            if asked_to_stop:
-                outcome.reason = "a callback asked to stop"
-                break
-            if reason := self.ended():
-                outcome.reason = reason
-                break
-        else:
+            outcome.reason = "a callback asked to stop" if asked_to_stop else self.ended()
+        if not outcome.reason:
             outcome.reason, outcome.converged = f"max_iter={max_iter} passes done", self.progress.tol is None
         if self.held_out:
             self.state.adopt(self.best)
+
+    def unfinished(self) -> dict[str, Any]:
+        """What it takes to go on from here, in another process."""
+        outcome = dataclasses.replace(self.outcome, passes=len(self.outcome.loss_curve))
+        for name in ("loss_curve", "validation_curve"):
+            setattr(outcome, name, list(getattr(outcome, name)))
+        now = {"state": self.resting(), "outcome": outcome, "progress": dataclasses.replace(self.progress)}
+        return now | {name: getattr(self, name) for name in self.kept}
+
+    def resting(self) -> State:
+        """A copy of the state from which the pass, or the next one, can go on."""
+        return self.state.copy()
+
+    def take_up(self, unfinished: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.__dict__.update({name: unfinished[name] for name in self.kept if name in unfinished})
 
     def _pass(self) -> bool:
         """One pass; whether a callback asked to stop."""
         state, outcome = self.state, self.outcome
         outcome.passes += 1
         with self.task() as finish:
+            self.midway = True
             try:
-                finite = self.one_pass()
+                with self.feed.watched():
+                    finite = self.one_pass()
                 measured = self.measure() if finite else None
+            except self.harmless:
+                raise
             except BaseException:
                 state.adopt(self.last)
                 raise
+            self.midway = False
             if measured is None:
                 outcome.diverged, outcome.reason = True, "diverged: a prediction or the objective was not finite"
                 state.adopt(self.fall_back())
@@ -143,6 +168,8 @@ class MeasuredLoop(Loop):
     After divergence the state is as after the best pass, or as before the first. Training diverged, too, where the
     objective ends above where it began by ten times that of weights of 0.
     """
+
+    kept = (*Loop.kept, "start")
 
     def __init__(self, *head: Any, validation: Feed | None):
         super().__init__(*head)

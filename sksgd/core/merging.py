@@ -45,6 +45,7 @@ RULES: dict[str, Rule] = {
     # Decided before the states parted.
     "seed": _same,
     "factor": _same,
+    "position": _same,
     "averaged": _same,
     "alone": _same,
     # Nothing of these is left in states that can be merged.

@@ -9,7 +9,7 @@ import numpy as np
 from .descent import Kinked, Margins, Past, descend
 from .newton_memory import Memory
 from .quadratic import gram_of
-from .rows import Rows
+from .rows import Rows, join
 
 #: Newton steps on the first block.
 ROUNDS = 8
@@ -31,7 +31,7 @@ def stream(
         own = rows.take(order[done : done + missing])
         if foretell:
             _foretell(problem, memory, own)
-        _step(problem, memory, Rows.join((*memory.pending, own)))
+        _step(problem, memory, join((*memory.pending, own)))
         memory.pending, memory.waiting = (), 0
         done += missing
     if done < len(order):
@@ -59,7 +59,7 @@ def _foretell(problem: Any, memory: Memory, rows: Rows) -> None:
 def settle(problem: Any, memory: Memory) -> None:
     """Take in the rows that wait, and go to the minimum of the model if it is the objective."""
     if memory.pending:
-        _step(problem, memory, Rows.join(memory.pending))
+        _step(problem, memory, join(memory.pending))
         memory.pending, memory.waiting = (), 0
     if problem.loss.quadratic and memory.n_rows:
         step = memory.penalty(problem).minimise(memory.grams, memory.slope, memory.u).s

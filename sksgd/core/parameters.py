@@ -159,7 +159,7 @@ class ProblemParameters(NestedParameters):
         return Auto() if usual is None else Adaptive(usual, factor=10.0, eta_min=usual / 100)
 
     def _problem(self, feed: Feed, updates: int | None, per_pass: int | None, before: Problem | None) -> Problem:
-        """The problem for these rows; `updates` in all, `per_pass` in a pass, None where nobody knows.
+        """The problem for rows like these; `updates` in all, `per_pass` in a pass, None where nobody knows.
 
         `before` is the problem of the state that training goes on from, if it does.
         """

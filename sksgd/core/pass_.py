@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,23 @@ def run(problem: Problem, state: State, block: Block, order: np.ndarray, factor:
         done = _run(problem, state, block, rows, weight)
     state.n_samples_seen += len(rows) if done else 0
     return done
+
+
+def whole(problem: Problem, state: State, visits: Iterable[tuple[Block, np.ndarray, Any]]) -> bool:
+    """One update by the rows of all these blocks together; False where a prediction is not finite."""
+    from ..kernels.dense import Work
+
+    state.touch()
+    state.convert(problem, None)
+    gradient, slopes, n = np.zeros_like(state.lines[0]), np.zeros(state.n_outputs), 0
+    for block, order, factor in visits:
+        rows, weight = block.visit(order, factor)
+        if not add_gradients(problem, state, block, Work(block.y, rows, weight), 0, len(rows), gradient, slopes):
+            return False
+        n += len(rows)
+    update(problem, state, 1.0 / n, gradient, slopes)
+    state.n_samples_seen += n
+    return True
 
 
 def _run(problem: Problem, state: State, block: Block, rows: np.ndarray, weight: Any) -> bool:

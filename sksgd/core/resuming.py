@@ -18,9 +18,10 @@ class Resuming(ProblemParameters):
     _state: State
     _problem_: Problem
 
-    def _new_state(self, problem: Problem, d: int, dtype: Any, random_state: np.random.RandomState) -> State:
-        state = State(problem, self._n_outputs, d, dtype, int(random_state.randint(np.iinfo(np.int32).max)))
-        zeros = np.zeros((self._n_outputs, d), dtype)
+    def _new_state(self, problem: Problem, feed: Feed, random_state: np.random.RandomState) -> State:
+        d = feed.shape[1]
+        state = State(problem, self._n_outputs, d, feed.dtype, int(random_state.randint(np.iinfo(np.int32).max)))
+        zeros = np.zeros((self._n_outputs, d), feed.dtype)
         state.start(problem, zeros, np.zeros(self._n_outputs))
         return state
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
-from .quadratic import dense
+import scipy.sparse as sp
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,10 +26,13 @@ class Rows:
         X, weight = (None if values is None else values[rows] for values in (self.X, self.weight))
         return Rows(X, self.y[rows], weight)
 
-    @classmethod
-    def join(cls, parts: tuple[Rows, ...]) -> Rows:
-        """All rows of these parts, in arrays."""
-        weights = [np.ones(len(part)) if part.weight is None else part.weight for part in parts]
-        weight = None if all(part.weight is None for part in parts) else np.concatenate(weights)
-        X, y = ([getattr(part, name) for part in parts] for name in ("X", "y"))
-        return cls(np.concatenate([dense(x) for x in X]), np.concatenate(y), weight)
+
+def join(parts: Sequence[Rows]) -> Rows:
+    """All rows of these parts, sparse if any are."""
+    if len(parts) == 1:
+        return parts[0]
+    stack = sp.vstack if any(sp.issparse(part.X) for part in parts) else np.concatenate
+    X = stack([sp.csr_array(part.X) if stack is sp.vstack else part.X for part in parts])
+    weights = [np.ones(len(part)) if part.weight is None else part.weight for part in parts]
+    weight = None if all(part.weight is None for part in parts) else np.concatenate(weights)
+    return Rows(X, np.concatenate([part.y for part in parts]), weight)

@@ -30,6 +30,8 @@ class State:
     idle : Idle or None
     t : int
         Updates so far.
+    position : int
+        Buffers of a stream of rows that were visited in the present pass, where it is not over.
     n_passes, n_samples_seen : int
         Passes (calls of `partial_fit`) and rows visited so far.
     seed : int
@@ -59,7 +61,7 @@ class State:
         self.bias = np.zeros((len(self.lines), n_outputs))
         self.idle: Any = None
         self.debt = nothing_owed()
-        self.t = self.n_passes = self.n_samples_seen = 0
+        self.t = self.position = self.n_passes = self.n_samples_seen = 0
         self.seed = seed
         self.factor, self.mass, self.step_sum, self.running = 1.0, 0.0, 0.0, 0.0
         self.finite, self.alone = True, n_outputs == 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
 import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from typing import Any
 
 from distributed import Client, Future, get_client
@@ -127,8 +127,9 @@ class Cluster:
         """Say so where the scheduler does not answer any more."""
         try:
             yield
-        except (asyncio.CancelledError, CommClosedError, OSError) as error:
-            if self.client.status == "running" and not isinstance(error, CommClosedError):
+        except (CancelledError, CommClosedError, OSError) as error:
+            lost = getattr(error, "reason", "") == "scheduler-connection-lost" or isinstance(error, CommClosedError)
+            if not lost and self.client.status == "running":
                 raise
             raise RuntimeError(
                 f"The scheduler of {self.client!r} was lost. The model is as before the call; connect to a scheduler "

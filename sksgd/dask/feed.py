@@ -72,6 +72,10 @@ class ClusterFeed(Feed):
     def __len__(self) -> int:
         return self._n
 
+    @property
+    def mark(self) -> tuple[Any, ...]:
+        return *self.shape, self._n, self.total_weight
+
     # ---- looks -------------------------------------------------------------------------------------------------------
 
     def _each(self, function: Any, *arguments: Any) -> list[Future]:

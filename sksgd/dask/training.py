@@ -144,24 +144,28 @@ class Partitions(Supply):
 
     def feeds(self, estimator: Any, resumed: bool, random_state: np.random.RandomState) -> tuple[Feed, Feed | None]:
         dtype = estimator._state.lines.dtype if resumed else None
-        held, dtype, sparse = self._prepare(estimator, self.data, dtype, first=not resumed)
+        held, dtype, sparse = self._prepare(estimator, self.data, dtype, not resumed)
         out: list[Held] = []
         if self.validation is not None:
-            out, _, _ = self._prepare(estimator, self.validation, dtype, first=False)
+            out, _, _ = self._prepare(estimator, self.validation, dtype, False, trained_on=False)
         elif estimator.early_stopping:
             held, out = self._split(estimator, held, random_state)
         held = self._normalised(held)
         kind = (dtype, sparse, self.strategy, self.sync_every)
-        return ClusterFeed(self.cluster, held, *kind), ClusterFeed(self.cluster, out, *kind) if out else None
+        feed = ClusterFeed(self.cluster, held, *kind)
+        return feed, ClusterFeed(self.cluster, out, *kind) if out else None
 
-    def _prepare(self, estimator: Any, data: tuple[Any, ...], dtype: Any, first: bool) -> tuple[list[Held], Any, bool]:
+    def _prepare(
+        self, estimator: Any, data: tuple[Any, ...], dtype: Any, first: bool, trained_on: bool = True
+    ) -> tuple[list[Held], Any, bool]:
         """The rows of every worker as one coded block; the dtype of all, and whether they are sparse."""
         cluster, parts = self.cluster, collect(*data)
         with cluster.watched():
             coder = shares.bare(estimator)
             gathered = self._gather(coder, dtype, parts)
             found = [about for _, about in gathered]
-            dtype = _agree(estimator, found, dtype, first, getattr(parts, "feature_names", None))
+            names = getattr(parts, "feature_names", None)
+            dtype = _agree(estimator, found, dtype, first, names, trained_on)
             coder = shares.bare(estimator)
             coded = [cluster.submit(shares.code, coder, dtype, share) for share, about in gathered if about.n]
             held = [one for one in self._facts(coded) if len(one)]
@@ -216,7 +220,9 @@ class Partitions(Supply):
             return self._facts([self.cluster.submit(shares.scaled, one.block, factor) for one in held])
 
 
-def _agree(estimator: Any, found: list[shares.Description], dtype: Any, first: bool, names: Any) -> Any:
+def _agree(
+    estimator: Any, found: list[shares.Description], dtype: Any, first: bool, names: Any, trained_on: bool
+) -> Any:
     """Let the estimator know features and targets, from what was found on all workers; the dtype of all rows."""
     found = [about for about in found if about.n]
     if not found:
@@ -238,7 +244,8 @@ def _agree(estimator: Any, found: list[shares.Description], dtype: Any, first: b
         labels = np.concatenate([about.labels for about in found])
         counts = np.concatenate([about.counts for about in found])
         estimator._check_targets(labels, first)
-        estimator._count_targets(estimator._encode(labels), counts, running=False)
+        if trained_on:
+            estimator._count_targets(estimator._encode(labels), counts, running=False)
     else:
         for about in found:
             estimator._check_targets(about.example[1], first and about is found[0])

@@ -117,7 +117,7 @@ class LogisticClassifier(ClassifierMixin, BaseLinearSGD):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         sample_weight: Any = None,
         X_val: Any = None,
@@ -130,7 +130,8 @@ class LogisticClassifier(ClassifierMixin, BaseLinearSGD):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Source
+            A source gives targets and weights, too; see `sksgd.stream`.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -172,7 +173,7 @@ class LogisticClassifier(ClassifierMixin, BaseLinearSGD):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Source
 
         Returns
         -------
@@ -186,7 +187,7 @@ class LogisticClassifier(ClassifierMixin, BaseLinearSGD):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Source
 
         Returns
         -------
@@ -200,7 +201,7 @@ class LogisticClassifier(ClassifierMixin, BaseLinearSGD):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Source
 
         Returns
         -------
@@ -214,7 +215,7 @@ class LogisticClassifier(ClassifierMixin, BaseLinearSGD):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Source
 
         Returns
         -------
@@ -224,6 +225,21 @@ class LogisticClassifier(ClassifierMixin, BaseLinearSGD):
         if scores.shape[1] == 1:
             return np.hstack([log_expit(-scores), log_expit(scores)])
         return log_softmax(scores, axis=1)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Accuracy of `predict`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Source
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        return super().score(X, *self._targets_of(X, y, sample_weight))
 
     def to_sklearn(self) -> Any:
         """The fitted scikit-learn estimator that makes the same predictions.

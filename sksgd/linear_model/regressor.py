@@ -121,7 +121,7 @@ class LinearRegressor(RegressorMixin, BaseLinearSGD):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         sample_weight: Any = None,
         X_val: Any = None,
@@ -134,7 +134,8 @@ class LinearRegressor(RegressorMixin, BaseLinearSGD):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Source
+            A source gives targets and weights, too; see `sksgd.stream`.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             In the domain of the loss.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -172,7 +173,7 @@ class LinearRegressor(RegressorMixin, BaseLinearSGD):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Source
 
         Returns
         -------
@@ -182,14 +183,14 @@ class LinearRegressor(RegressorMixin, BaseLinearSGD):
         mean = {"identity": lambda p: p, "log": np.exp, "logit": expit}[self._problem_.loss.link](scores)
         return mean if self._many_targets else mean[:, 0]
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """R2, or for a loss with a link the share of deviance explained (D2).
 
         D2 is 1 - (loss of the model - least possible loss) / (loss of the mean - least possible loss).
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Source
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), default=None
 
@@ -198,6 +199,7 @@ class LinearRegressor(RegressorMixin, BaseLinearSGD):
         float
             1 is best, 0 is a constant; mean over targets.
         """
+        y, sample_weight = self._targets_of(X, y, sample_weight)
         if self._fitted_loss().link == "identity":
             return super().score(X, y, sample_weight)
         scores = self._scores(X)

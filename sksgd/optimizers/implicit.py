@@ -13,8 +13,8 @@ from .. import track as at
 from ..base import BlockOptimizer, Penalty
 from ..core.batches import Block
 from ..core.descent import Margins, constants
-from ..core.implicit_memory import Memory, fingerprint, join, n_values
-from ..core.rows import Rows
+from ..core.implicit_memory import Memory, fingerprint, n_values
+from ..core.rows import Rows, join
 from ..core.split import Split
 
 __all__ = ["ImplicitSGD"]

@@ -130,5 +130,8 @@ class Options:
 
 def _shown(value: Any) -> str:
     """A value for `repr`: data by their shape."""
-    shape = getattr(value, "shape", None)
-    return repr(value) if shape is None else f"<{type(value).__name__} of shape {tuple(shape)}>"
+    shape, kind = getattr(value, "shape", None), type(value)
+    without: Any = object.__repr__
+    if shape is not None:
+        return f"<{kind.__name__} of shape {tuple(shape)}>"
+    return f"<{kind.__name__}>" if kind.__repr__ is without else repr(value)

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
-from .errors import BlockError
 from .options import Options
+from .reading import Reading, checked, checked_targets
 
 __all__ = ["Source"]
 
@@ -175,7 +174,7 @@ class Source(Options):
         BlockError
             By the iterator, where a block cannot be read or used.
         """
-        return Reading(self, part, iter(self.blocks(self._known(part))), _checked)
+        return Reading(self, part, iter(self.blocks(self._known(part))), checked)
 
     def read_targets(self, part: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """The targets and weights of the blocks that `read` gives, without the rows where the format allows.
@@ -194,7 +193,7 @@ class Source(Options):
         BlockError
             By the iterator, as in `read`.
         """
-        return Reading(self, part, iter(self.targets(self._known(part))), _checked_targets)
+        return Reading(self, part, iter(self.targets(self._known(part))), checked_targets)
 
     def take(self, parts: Sequence[int]) -> Source:
         """A source of some of the parts.
@@ -265,82 +264,3 @@ class Source(Options):
         if not 0 <= part < self.n_parts:
             raise IndexError(f"{self!r} has the parts 0 to {self.n_parts - 1}, not {part}.")
         return part
-
-
-class Reading(Iterator[Any]):
-    """The blocks of a part: checked, cut, never empty, and with errors that name the part."""
-
-    def __init__(self, source: Source, part: int, blocks: Iterator[Any], check: Any):
-        self.source, self.part, self.check = source, part, check
-        self.blocks = blocks
-        self.pieces: Iterator[Any] = iter(())
-        self.n_features, self.rows = source.n_features, source.rows_per_block
-
-    def __next__(self) -> Any:
-        while True:
-            for piece in self.pieces:
-                return piece
-            try:
-                block = self.check(next(self.blocks), self)
-            except (StopIteration, MemoryError):
-                raise
-            except BlockError as error:
-                error.where = error.where or self.source.name(self.part)
-                raise
-            except Exception as error:
-                reason = f"cannot be read: {type(error).__name__}: {error}"
-                raise BlockError(reason, self.source.name(self.part)) from error
-            self.pieces = self.cut(block)
-
-    def cut(self, block: tuple[Any, ...]) -> Iterator[Any]:
-        n = len(block[-2])
-        rows = self.rows or n
-        if n <= rows:
-            return iter([block] if n else [])
-        parts = (slice(start, start + rows) for start in range(0, n, rows))
-        return (tuple(None if array is None else array[part] for array in block) for part in parts)
-
-
-def _checked(block: Any, reading: Reading) -> Block:
-    """A block as `Source.read` promises it."""
-    if not isinstance(block, tuple) or len(block) not in (2, 3):
-        raise BlockError(f"a block must be a tuple (X, y) or (X, y, sample_weight), not a {type(block).__name__}.")
-    X, (y, weight) = _matrix(block[0]), _checked_targets(block[1:], reading)
-    n, d = X.shape
-    if reading.n_features is None:
-        reading.n_features = d
-    if d != reading.n_features:
-        raise BlockError(f"X has {d} columns, where {reading.n_features} are expected.")
-    if len(y) != n:
-        raise BlockError(f"X has {n} rows, but y has {len(y)}.")
-    if reading.rows is None and n:
-        size = X.data.nbytes + X.indices.nbytes + X.indptr.nbytes if sp.issparse(X) else X.nbytes
-        reading.rows = reading.source.rows_of_size(size / n)
-    return X, y, weight
-
-
-def _checked_targets(block: Any, reading: Reading) -> tuple[np.ndarray, np.ndarray | None]:
-    y, weight = np.asarray(block[0]), block[1] if len(block) > 1 else None
-    if y.ndim not in (1, 2):
-        raise BlockError(f"y must have shape (n,) or (n, n_outputs), not {y.shape}.")
-    if weight is not None:
-        weight = np.asarray(weight, dtype=np.float64)
-        if weight.shape != y.shape[:1]:
-            raise BlockError(
-                f"sample_weight must have shape {y.shape[:1]}, as y has {len(y)} rows, not {weight.shape}."
-            )
-    return y, weight
-
-
-def _matrix(X: Any) -> Any:
-    """C-ordered or CSR, float64 or float32."""
-    if not sp.issparse(X):
-        X = np.asarray(X)
-    if X.ndim != 2:
-        raise BlockError(f"X must be 2-dimensional, (rows, features), but has shape {X.shape}.")
-    if X.dtype.kind not in "biuf":
-        raise BlockError(f"X must hold numbers, but has dtype {X.dtype}.")
-    dtype = X.dtype if X.dtype in (np.float32, np.float64) else np.float64
-    if sp.issparse(X):
-        return X.tocsr().astype(dtype, copy=False)
-    return np.ascontiguousarray(X, dtype=dtype)

@@ -6,12 +6,13 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from .errors import BlockError
+from .reading import row_bytes
 from .source import Source
 
 #: So many rows of the first block tell how large rows become.
@@ -26,8 +27,10 @@ class Transformed(Source):
         if not hasattr(transformer, "transform"):
             raise ValueError(f"{transformer!r} has no method 'transform'. Pass a transformer or a pipeline of them.")
         self.source, self.transformer, self.columns = source, transformer, columns
-        for _, step in getattr(transformer, "steps", [("", transformer)]):
+        steps = [step for _, step in getattr(transformer, "steps", [("", transformer)]) if hasattr(step, "fit")]
+        for step in steps:
             _check_fitted(step, transformer)
+        self._stateless = all(not get_tags(step).requires_fit for step in steps)
 
     @property
     def n_parts(self) -> int:  # type: ignore[override]
@@ -45,13 +48,15 @@ class Transformed(Source):
     @functools.cached_property
     def row_bytes(self) -> float | None:  # type: ignore[override]
         """About how many bytes a row takes in memory, before or after, whichever is more."""
+        before = self.source.row_bytes
         for part in range(self.n_parts):
-            for X, *_ in self.source.frames(part):
-                rows = min(_SAMPLE, X.shape[0])
-                after = self._transform(X[:rows])
-                size = after.nbytes if not sp.issparse(after) else after.data.nbytes + after.indices.nbytes
-                return max(size / rows, self.source.row_bytes or 0.0)
-        return None
+            for X in _good(self.source, part, skip=True):
+                try:
+                    after = row_bytes(self._transform(X[:_SAMPLE]))
+                except Exception:  # reading will raise it again, and name the part
+                    return before
+                return max(after, before or 0.0)
+        return before
 
     def name(self, part: int) -> str:
         return self.source.name(part)
@@ -76,8 +81,11 @@ class Transformed(Source):
 
     def _transform(self, X: Any) -> Any:
         X = _chosen(X, self.columns)
+        if self._stateless:
+            # The same as `transform`, except that scikit-learn does not warn of names that it did not see in fit.
+            return _array(clone(self.transformer).fit_transform(X))
         if hasattr(self.transformer, "n_features_in_") and not hasattr(self.transformer, "feature_names_in_"):
-            X = _array(X)  # scikit-learn warns of names that it did not see in fit
+            X = _array(X)  # for the same reason
         return _array(self.transformer.transform(X))
 
 
@@ -90,7 +98,7 @@ def fitted(source: Source, transformer: Any, columns: str | list[str] | None = N
         )
     transformer, learned = clone(transformer), False
     for part in range(source.n_parts):
-        for X in _good(source, part):
+        for X in _good(source, part, skip=source.on_bad_block == "skip"):
             transformer.partial_fit(_chosen(X, columns))
             learned = True
     if not learned:
@@ -98,7 +106,7 @@ def fitted(source: Source, transformer: Any, columns: str | list[str] | None = N
     return transformer
 
 
-def _good(source: Source, part: int) -> Iterator[Any]:
+def _good(source: Source, part: int, skip: bool) -> Iterator[Any]:
     """X of the blocks that can be read."""
     blocks = source.frames(part)
     while True:
@@ -107,15 +115,13 @@ def _good(source: Source, part: int) -> Iterator[Any]:
         except StopIteration:
             return
         except BlockError:
-            if source.on_bad_block == "raise":
+            if not skip:
                 raise
         else:
             yield X
 
 
 def _check_fitted(step: Any, transformer: Any) -> None:
-    if step is None or isinstance(step, str):  # "passthrough" in a pipeline
-        return
     try:
         check_is_fitted(step)
     except NotFittedError as error:

@@ -1,0 +1,141 @@
+"""Which columns of a table are what: target, weight, features; and what their types allow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import InvalidParameterError
+
+from .errors import BlockError
+from .optional import load
+from .reading import TEXT_BYTES
+
+__all__ = ["Columns", "choose", "is_numeric"]
+
+
+def choose(
+    owner: object, names: list[str], target: Any, weight: str | None, features: list[str] | None
+) -> tuple[list[str], list[str]]:
+    """Names of target and feature columns, those of features being all others if None; all must be there."""
+    targets = [target] if isinstance(target, str) else list(target)
+    rest = [name for name in names if name not in targets and name != weight]
+    chosen = rest if features is None else list(features)
+    asked = {"target": targets, "weight": [] if weight is None else [weight], "features": chosen}
+    for parameter, wanted in asked.items():
+        for name in wanted:
+            if names.count(name) != 1:
+                how = "is not there" if name not in names else "is there more than once"
+                raise InvalidParameterError(
+                    f"The {parameter!r} parameter of {type(owner).__name__} names the column {name!r}, which {how}. "
+                    f"The columns are {_some(names)}."
+                )
+    twice = [name for name in chosen if name in targets or name == weight or chosen.count(name) > 1]
+    if twice or not targets or not chosen:
+        what = f"{twice[0]!r} would be used twice" if twice else "there must be a target and a feature"
+        raise InvalidParameterError(
+            f"The columns of {type(owner).__name__} do not fit: {what}. Got target={target!r}, weight={weight!r}, "
+            f"features={features!r}; the columns are {_some(names)}."
+        )
+    return targets, chosen
+
+
+class Columns:
+    """The columns of a schema of pyarrow's that a source reads.
+
+    Parameters
+    ----------
+    owner : Source
+        For messages.
+    schema : pyarrow.Schema
+        That of the first file.
+    target : str or list of str
+    weight : str or None
+    features : list of str or None
+        None: all others.
+    """
+
+    def __init__(self, owner: object, schema: Any, target: Any, weight: str | None, features: list[str] | None):
+        self.targets, self.features = choose(owner, schema.names, target, weight, features)
+        self.several, self.weight = not isinstance(target, str), weight
+        self.types = {name: schema.field(name).type for name in self.all}
+        self.narrow = all(is_narrow(self.types[name]) for name in self.features)
+        for name in self.labels:
+            text = name != weight and is_text(self.types[name])
+            if not (text or is_numeric(self.types[name])):
+                raise InvalidParameterError(
+                    f"{type(owner).__name__} cannot take column {name!r} as target or weight: its type is "
+                    f"{self.types[name]}. Numbers are needed, or for labels strings or booleans."
+                )
+
+    @property
+    def labels(self) -> list[str]:
+        """The columns of targets and weights."""
+        return [*self.targets] if self.weight is None else [*self.targets, self.weight]
+
+    @property
+    def all(self) -> list[str]:
+        """All columns to be read."""
+        return [*self.features, *self.labels]
+
+    @property
+    def dtype(self) -> type:
+        """Of X: float32 if all features of all files are that."""
+        return np.float32 if self.narrow else np.float64
+
+    @property
+    def row_bytes(self) -> float:
+        """About how many bytes a row takes in memory."""
+        size = np.dtype(self.dtype).itemsize
+        return float(sum(size if is_numeric(self.types[name]) else TEXT_BYTES for name in self.features))
+
+    def meet(self, schema: Any, types: bool = True) -> BlockError | None:
+        """Hold the schema of a file against the first; what is wrong with it, if anything."""
+        for name in self.all:
+            if name not in schema.names:
+                columns = _some(schema.names)
+                return BlockError(f"the column is missing. The columns here are {columns}.", column=name)
+            if not types:
+                continue
+            first, here = self.types[name], schema.field(name).type
+            if is_numeric(first) != is_numeric(here) or is_text(first) != is_text(here):
+                return BlockError(f"the type is {here} here, but {first} in the first file.", column=name)
+        self.narrow = self.narrow and not (types and self._widened(schema))
+        return None
+
+    def _widened(self, schema: Any) -> bool:
+        return not all(is_narrow(schema.field(name).type) for name in self.features)
+
+    def require_numbers(self) -> None:
+        """Raise unless X can be made without a transformer."""
+        for name in self.features:
+            if not is_numeric(self.types[name]):
+                raise ValueError(
+                    f"Column {name!r} has type {self.types[name]}, and a linear model needs numbers. Encode it by "
+                    "source.transform(transformer), or leave it out by features=[...]."
+                )
+
+
+def is_numeric(type_: Any) -> bool:
+    """Whether values become floats: numbers, booleans, and columns of missing values."""
+    types = load("pyarrow", "ArrowSource").types
+    checks = (types.is_floating, types.is_integer, types.is_boolean, types.is_decimal, types.is_null)
+    return any(check(type_) for check in checks)
+
+
+def is_text(type_: Any) -> bool:
+    """Whether values are strings, encoded by a dictionary or not."""
+    types = load("pyarrow", "ArrowSource").types
+    if types.is_dictionary(type_):
+        return is_text(type_.value_type)
+    return any(check(type_) for check in (types.is_string, types.is_large_string, types.is_string_view))
+
+
+def is_narrow(type_: Any) -> bool:
+    """Whether float32 holds the values as exactly as they were stored."""
+    types = load("pyarrow", "ArrowSource").types
+    return types.is_float32(type_) or types.is_float16(type_)
+
+
+def _some(names: list[str]) -> str:
+    return str(names) if len(names) <= 20 else f"{str(names[:20])[:-1]}, ... ({len(names)} in all)]"

@@ -1,0 +1,109 @@
+"""CSV files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from .arrow import ArrowSource
+from .columns import Columns, is_numeric
+from .errors import BlockError
+from .optional import load
+from .paths import files
+from .source import Source
+
+__all__ = ["CSVSource"]
+
+_COLUMN = re.compile(r"In CSV column #(\d+): (.*)", re.DOTALL)
+
+
+class CSVSource(ArrowSource):
+    r"""CSV files, compressed or not. Each is a part and is read in constant memory.
+
+    Types are those of the first rows of the first file, except that all features with numbers are read as float64.
+
+    Parameters
+    ----------
+    path : str, path or list of these
+        Files, folders (with all ``.csv`` files in them, also compressed as ``.csv.gz``), or patterns.
+    target : str or list of str
+        The column of the targets; a list, of any length, for targets of shape (n, K).
+    weight : str, default=None
+        The column of the row weights.
+    features : list of str, default=None
+        The columns of X; None for all others, in the order of the first file.
+    filter : pyarrow.compute.Expression, default=None
+        The rows to read; see `ArrowSource`.
+    read_options, parse_options, convert_options : default=None
+        `ReadOptions` (column names where there is no header, encoding, ...), `ParseOptions` (delimiter, quotes, bad
+        lines, ...) and `ConvertOptions` (types, what stands for a missing value, ...) of `pyarrow.csv`.
+    **options : dict
+        `memory_limit`, `block_rows`, `buffer_rows`, `classes`, `on_bad_block`: see `Source`.
+
+    Raises
+    ------
+    ImportError
+        Without pyarrow, the extra ``stream``.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from sksgd.stream import CSVSource
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "train.csv")
+    ...     _ = file.write_text("a,b,y\n1,2.5,0\n3,4.5,1\n")
+    ...     source = CSVSource(file, target="y", features=["b", "a"])
+    ...     X, y, sample_weight = next(source.read(0))
+    >>> X, y
+    (array([[2.5, 1. ], [4.5, 3. ]]), array([0, 1]))
+    """
+
+    def __init__(
+        self,
+        path: Any,
+        target: str | list[str],
+        *,
+        weight: str | None = None,
+        features: list[str] | None = None,
+        filter: Any = None,
+        read_options: Any = None,
+        parse_options: Any = None,
+        convert_options: Any = None,
+        **options: Any,
+    ):
+        Source.__init__(self, **options)
+        self.path, self.target, self.weight, self.features, self.filter = path, target, weight, features, filter
+        self.read_options, self.parse_options, self.convert_options = read_options, parse_options, convert_options
+        pa, ds = load("pyarrow", "CSVSource"), load("pyarrow.dataset", "CSVSource")
+        scan = ds.CsvFragmentScanOptions(read_options=read_options, convert_options=convert_options)
+        kind = ds.CsvFileFormat(parse_options=parse_options, default_fragment_scan_options=scan)
+        found = files(path, (".csv", ".csv.gz", ".csv.bz2", ".csv.zst"), self)
+        try:
+            schema = ds.dataset(found[:1], format=kind).schema
+        except (OSError, pa.ArrowException) as error:
+            raise BlockError(f"the file cannot be read: {error}", found[0]) from error
+        features = Columns(self, schema, target, weight, features).features
+        given = getattr(convert_options, "column_types", {})
+        # A column may begin with integers, or with missing values, and go on with fractions.
+        fields = [
+            field.with_type(pa.float64())
+            if field.name in features and field.name not in given and is_numeric(field.type)
+            else field
+            for field in schema
+        ]
+        self._plan(ds.dataset(found, format=kind, schema=pa.schema(fields)))
+
+    def _batches(self, part: Any, names: list[str], rows: int) -> Iterator[Any]:
+        try:
+            yield from super()._batches(part, names, rows)
+        except load("pyarrow", "CSVSource").ArrowInvalid as error:
+            found = _COLUMN.search(str(error))
+            if not found:
+                raise
+            columns = part.fragment.physical_schema.names
+            reason = (
+                f"{found[2]}. Types are those of the first rows of the first file; name others by convert_options="
+                "pyarrow.csv.ConvertOptions(column_types={...})."
+            )
+            raise BlockError(reason, column=columns[int(found[1])]) from error

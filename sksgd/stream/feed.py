@@ -1,0 +1,295 @@
+"""Rows that are read from a source in every pass."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..base import Loss, Sampler
+from ..core import pass_
+from ..core.batches import Block
+from ..core.feed import Feed, Order, no_watch
+from ..core.problem import Problem
+from ..core.rows import Rows, join
+from ..core.state import State
+from ..sampling import Sequential
+from .ahead import ahead
+from .errors import BlockError
+from .source import Source
+from .spill import room
+from .survey import Survey, fitting, numbered
+
+#: The share of the memory limit that the shuffling buffer takes; another one is filled meanwhile.
+BUFFER = 4
+#: Parts that a glimpse is taken of.
+GLIMPSES = 8
+#: Rows whose targets are worked on at a time.
+SOME = 1 << 16
+
+#: A buffer: parts with the numbers of their blocks, in order.
+Group = list[tuple[int, list[int]]]
+
+
+class StreamFeed(Feed):
+    """The rows of a source, in their own order for sums, and shuffled in a buffer for passes.
+
+    In a pass, parts come in the order that the sampler gives them, and so do the rows of a buffer, which is filled with
+    whole blocks; a mini-batch ends where the buffer does (Xu et al., "In-database machine learning with CorgiPile",
+    2022).
+
+    Parameters
+    ----------
+    source : Source
+    survey : Survey
+    weight : ndarray of shape (n,) or None
+        The weights of all rows, as training is to take them.
+    kept : ndarray of bool, shape (n,), or None
+        The rows that are present; None for all.
+    """
+
+    def __init__(self, source: Source, survey: Survey, weight: np.ndarray | None, kept: np.ndarray | None = None):
+        if weight is not None and not (positive := weight > 0).all():
+            kept = positive if kept is None else kept & positive
+        self.source, self.survey, self.kept = source, survey, kept
+        self.shape, self.dtype, self.sparse = survey.shape, survey.dtype, survey.sparse
+        self.targets = Rows(None, self._present(survey.y), None if weight is None else self._present(weight))
+        self.total_weight = float(len(self) if self.targets.weight is None else self.targets.weight.sum())
+        #: Where each block of each part begins, among all rows and among those present.
+        self._starts: dict[tuple[int, int], tuple[int, int]] = {}
+        self._find_starts()
+        self.width, self._watching = max(1.0, survey.width), False
+
+    def _find_starts(self) -> None:
+        first = present = 0
+        for part, lengths in enumerate(self.survey.lengths):
+            for number, length in enumerate(lengths):
+                if length < 0:
+                    continue
+                self._starts[part, number] = first, present
+                rows = slice(first, first + length)
+                present += length if self.kept is None else int(np.count_nonzero(self.kept[rows]))
+                first += length
+
+    def _present(self, values: np.ndarray) -> np.ndarray:
+        """Those of the rows present."""
+        if self.kept is None:
+            return values
+        shape = (int(np.count_nonzero(self.kept)), *values.shape[1:])
+        found, done = room(shape, self.source.memory_bytes), 0
+        for first in range(0, len(values), SOME):
+            part = values[first : first + SOME][self.kept[first : first + SOME]]
+            found[done : done + len(part)] = part
+            done += len(part)
+        return found
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def in_memory_if_small(self) -> Feed:
+        """The rows as a block, where they would all fit the buffer."""
+        if not 0 < len(self) <= self._buffer_rows:
+            return self
+        X = self._stack([block.X for block in self.blocks()])
+        return Block(X, self.targets.y, self.targets.weight, source=repr(self.source))
+
+    def _stack(self, parts: list[Any]) -> Any:
+        return sp.vstack(parts, format="csr") if self.sparse else np.concatenate(parts)
+
+    def normalise(self) -> None:
+        """Scale the weights to mean 1 over the rows present."""
+        if self.targets.weight is not None:
+            weight = self.targets.weight * (len(self) / self.total_weight)
+            self.targets, self.total_weight = Rows(None, self.targets.y, weight), float(len(self))
+
+    # ---- reading -----------------------------------------------------------------------------------------------------
+
+    def _read(self, part: int, wanted: set[int]) -> Iterator[tuple[slice, Any]]:
+        """Some blocks of a part: where their rows are among those present, and these rows."""
+        lengths, source = self.survey.lengths[part], self.source
+        like = sp.csr_array(self.shape) if self.sparse else np.empty((0, self.shape[1]))
+        last = max(wanted)
+        for number, block in numbered(source.read(part)):
+            if number not in wanted:
+                continue
+            if isinstance(block, BlockError):
+                raise block
+            X = fitting(block[0], like, self.dtype, source, part, number)
+            if X.shape[0] != lengths[number]:
+                raise BlockError(
+                    f"it has {X.shape[0]} rows, but had {lengths[number]} when it was read before. A source must give "
+                    "the same blocks each time.",
+                    source.name(part),
+                    number,
+                )
+            first, present = self._starts[part, number]
+            if self.kept is not None:
+                X = X[np.flatnonzero(self.kept[first : first + X.shape[0]])]
+            if X.shape[0]:
+                yield slice(present, present + X.shape[0]), X
+            if number == last:
+                return
+        raise BlockError(
+            f"it ended before block {last}, which was there when it was read before. A source must give the same "
+            "blocks each time.",
+            source.name(part),
+        )
+
+    def _all(self, part: int) -> set[int]:
+        """The numbers of the blocks of a part that can be used."""
+        return {number for number, length in enumerate(self.survey.lengths[part]) if length >= 0}
+
+    def _block(self, X: Any, places: Any) -> Block:
+        rows = self.targets.take(places)
+        return Block(X, rows.y, rows.weight, source=repr(self.source), offset=places[0] if len(places) else 0)
+
+    def blocks(self) -> Iterator[Block]:
+        def read() -> Iterator[Block]:
+            for part in range(self.source.n_parts):
+                if wanted := self._all(part):
+                    for places, X in self._read(part, wanted):
+                        yield self._block(X, np.arange(places.start, places.stop))
+
+        for block in ahead(read):
+            with self._watch() as done:
+                yield block
+                done()
+
+    # ---- passes ------------------------------------------------------------------------------------------------------
+
+    def orders(self, sampler: Sampler, state: State) -> Iterator[Order]:
+        number = state.n_passes
+        while True:
+            yield (sampler, state.seed, number), None
+            number += 1
+
+    def buffers(self, order: Any) -> list[Group]:
+        """The buffers of a pass, of equal numbers of blocks."""
+        sampler, seed, number = order
+        parts = sampler.order(self.source.n_parts, seed, number)[0].tolist()
+        blocks = [(part, block) for part in parts for block in sorted(self._all(part))]
+        longest = max(max(lengths, default=0) for lengths in self.survey.lengths)
+        size = max(1, self._buffer_rows // longest)  # their number is to be the same in every order
+        groups = (blocks[first : first + size] for first in range(0, len(blocks), size))
+        return [
+            [(part, [b for _, b in own]) for part, own in itertools.groupby(group, operator.itemgetter(0))]
+            for group in groups
+        ]
+
+    @property
+    def _buffer_rows(self) -> int:
+        if self.source.buffer_rows is not None:
+            return self.source.buffer_rows
+        return max(1, int(self.source.memory_bytes / (BUFFER * self.survey.row_bytes)))
+
+    def visits(
+        self, order: Any, factor: np.ndarray | None = None, skip: int = 0
+    ) -> Iterator[tuple[Block, np.ndarray, Any]]:
+        """The buffers of a pass from number `skip` on; before an error, what was read until then."""
+        sampler, seed, number = order
+        for index, (X, places) in enumerate(ahead(lambda: self._fill(self.buffers(order)[skip:])), skip):
+            # The first buffer has the order that rows in memory have.
+            own = seed if index == 0 else int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
+            yield self._block(X, places), *sampler.order(len(places), own, number)
+
+    def _fill(self, groups: list[Group]) -> Iterator[tuple[Any, np.ndarray]]:
+        """The rows of each buffer, and their places."""
+        for group in groups:
+            parts: list[Any] = []
+            places: list[np.ndarray] = []
+            failed: BlockError | None = None
+            try:
+                for part, wanted in group:
+                    for at, X in self._read(part, set(wanted)):
+                        parts.append(X)
+                        places.append(np.arange(at.start, at.stop))
+            except BlockError as error:
+                failed = error
+            if parts:
+                yield self._stack(parts), np.concatenate(places)
+            if failed is not None:
+                raise failed
+
+    def one_pass(self, problem: Problem, state: State, order: Order) -> bool:
+        if problem.batch_size is None:
+            return pass_.whole(problem, state, self.visits(*order))
+        for visit in self.visits(*order, skip=state.position):
+            with self._watch() as done:
+                if not pass_.run(problem, state, *visit):
+                    return False
+                state.position += 1
+                if done():  # the pass may go on later
+                    return True
+        state.position = 0
+        return True
+
+    def n_subtasks(self, problem: Problem) -> int | None:
+        if problem.optimizer.blockwise or problem.batch_size is None:
+            return None
+        return len(self.buffers((Sequential(), 0, 0)))
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        self._watching = True
+        try:
+            yield
+        finally:
+            self._watching = False
+
+    def _watch(self) -> contextlib.AbstractContextManager[Callable[[], bool]]:
+        return self.watch() if self._watching else no_watch()
+
+    # ---- some rows, and sums -----------------------------------------------------------------------------------------
+
+    def rows_at(self, places: np.ndarray) -> Rows:
+        wanted, found, first = np.unique(places), [], 0
+        for block in self.blocks():
+            low, high = np.searchsorted(wanted, (first, first + len(block)))
+            if low < high:
+                found.append(block.X[wanted[low:high] - first])
+            first += len(block)
+        rows = self.targets.take(places)
+        return Rows(self._stack(found)[np.searchsorted(wanted, places)], rows.y, rows.weight)
+
+    def sample(self, order: Any, n: int) -> Rows:
+        """The first rows of the first buffer."""
+        block, rows, _ = next(self.visits(order))
+        return block.rows_at(rows[:n])
+
+    def glimpse(self, n: int) -> Rows:
+        """Rows of the first blocks of some parts."""
+        parts = [part for part in range(self.source.n_parts) if self._all(part)]
+        parts = parts[:: max(1, len(parts) // GLIMPSES)]
+        found = []
+        for part in parts:
+            for places, X in self._read(part, {min(self._all(part))}):
+                step = max(1, X.shape[0] * len(parts) // n)
+                own = self.targets.take(np.arange(places.start, places.stop, step))
+                found.append(Rows(X[::step], own.y, own.weight))
+        return join(found)
+
+    @property
+    def squares(self) -> np.ndarray:  # type: ignore[override]
+        """Squared norms of the rows present, read anew."""
+        found, first = self.room(len(self)), 0
+        for block in self.blocks():
+            found[first : first + len(block)] = block.squares
+            first += len(block)
+        return found
+
+    def constant_loss(self, loss: Loss, intercept: np.ndarray) -> float:
+        total, none = 0.0, np.empty((len(intercept), 0), self.dtype)
+        for first in range(0, len(self), SOME):
+            rows = self.targets.take(slice(first, first + SOME))
+            empty: Any = np.empty((len(rows), 0), self.dtype)
+            X = sp.csr_array(empty) if self.sparse else empty
+            total += Block(X, rows.y, rows.weight).total_loss(loss, none, intercept)
+        return total / self.total_weight
+
+    def room(self, *shape: int) -> np.ndarray:
+        return room(shape, self.source.memory_bytes)
