@@ -4,6 +4,7 @@
 estimators. The extra ``dask`` installs what this needs.
 """
 
+from .estimators import LinearRegressor, LogisticClassifier
 from .training import train
 
-__all__ = ["train"]
+__all__ = ["LinearRegressor", "LogisticClassifier", "train"]

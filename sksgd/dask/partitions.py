@@ -87,7 +87,7 @@ def collect(data: Any, y: Any, sample_weight: Any) -> Any:
                 f"{name} must be a dask collection as X is. Got {type(values).__name__} instead: wrap it by "
                 "dask.array.from_array with the chunks of X."
             )
-    return _aligned(columns)
+    return Collection(aligned(columns))
 
 
 def _refuse_targets(y: Any, sample_weight: Any, reason: str) -> None:
@@ -95,8 +95,8 @@ def _refuse_targets(y: Any, sample_weight: Any, reason: str) -> None:
         raise ValueError(f"y and sample_weight must be None here: {reason}.")
 
 
-def _aligned(columns: dict[str, Any]) -> Collection:
-    """Columns cut into the same rows."""
+def aligned(columns: dict[str, Any]) -> list[list[Delayed]]:
+    """Columns cut into the same rows, each as a list of its partitions."""
     rows = _rows_of(columns["X"])
     parts: list[list[Any]] = []
     for name, values in columns.items():
@@ -112,7 +112,7 @@ def _aligned(columns: dict[str, Any]) -> Collection:
     counts = {name: len(part) for name, part in zip(columns, parts, strict=True)}
     if len(set(counts.values())) > 1:
         raise ValueError(f"The numbers of partitions must be equal. Got {counts}: repartition to the same divisions.")
-    return Collection(parts)
+    return parts
 
 
 def _rows_of(values: Any) -> tuple[int, ...] | None:
