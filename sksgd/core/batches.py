@@ -33,7 +33,7 @@ class Block(Feed):
         Leave CSR rows as they are, duplicates and all, and count rows of weight zero as rows: for plain SGD only.
     """
 
-    held = True
+    in_memory = True
 
     def __init__(
         self,
@@ -146,6 +146,10 @@ class Block(Feed):
         rows = np.ascontiguousarray(order) if self.present is None else self.present[order]
         weight: Any = 1.0 if self.weight is None else self.weight[rows]
         return rows, weight if factor is None else np.ascontiguousarray(weight * factor)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without what can be found anew; arrays that come read-only out of a pickle are unlocked.
+        return Block, (self.X, self.y, self.weight, self.source, self.offset, self.as_given)
 
     # ---- as a feed ---------------------------------------------------------------------------------------------------
 

@@ -92,7 +92,7 @@ class Design:
             X = block.X if block.present is None else block.X[block.present]
             at = slice(first, first + len(block))
             part = Part(at, X, self.y[at], self.split)
-            if self.feed.held:
+            if self.feed.in_memory:
                 self._held.append(part)
             yield part
             first += len(block)

@@ -13,7 +13,7 @@ from .descent import constants
 from .sweeps import Sweep
 
 if TYPE_CHECKING:
-    from ..base import Loss, Sampler
+    from ..base import Horizon, Loss, Sampler, Schedule
     from .batches import Block
     from .problem import Problem
     from .quadratic import Coordinates
@@ -58,7 +58,7 @@ class Feed:
     dtype: np.dtype
     sparse: bool
     #: Whether the rows are in memory, in one block.
-    held: bool = False
+    in_memory: bool = False
     #: What an optimizer keeps of the rows from one pass to the next.
     kept: Any = None
     #: Told that a block is about to be worked on in a pass, it gives a context to do so in, and what to call after it.
@@ -108,8 +108,16 @@ class Feed:
         return np.empty(shape)
 
     def updates(self, batch_size: int | None) -> int:
-        """The updates of a pass in batches of so many rows, None for all."""
+        """By how much a pass in batches of so many rows, None for all, moves on the number of updates of a state."""
         return 1 if batch_size is None else -(-len(self) // batch_size)
+
+    def bind(self, schedule: Schedule, horizon: Horizon, batch_size: int | None) -> Schedule:
+        """The schedule for the numbers that a state gives to updates; `horizon` is in these."""
+        return schedule.bind(horizon)
+
+    def meet(self, problem: Problem, before: Schedule | None) -> Schedule:
+        """The schedule of the problem for these rows, see `sksgd.base.Schedule.meet`."""
+        return problem.schedule.meet(problem, self, before)
 
     def n_subtasks(self, problem: Problem) -> int | None:
         """How many blocks a pass tells `watch` of, None where nobody knows."""
@@ -161,3 +169,14 @@ class Feed:
             for part, X in block.pieces(size):
                 yield slice(first + part.start, first + part.stop), X
             first += len(block)
+
+
+class Supply:
+    """What takes the place of `X` in `fit` where rows are on other machines: it makes the feeds."""
+
+    def feeds(self, estimator: Any, resumed: bool, random_state: np.random.RandomState) -> tuple[Feed, Feed | None]:
+        """Rows to train on, with weights of mean 1, and rows to validate on if there are any.
+
+        Features and targets are made known to the estimator, or held against what it knows if it goes on.
+        """
+        raise NotImplementedError

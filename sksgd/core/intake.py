@@ -14,7 +14,7 @@ from ..stream.feed import SOME, StreamFeed
 from ..stream.source import Source
 from ..stream.survey import labels, survey
 from .batches import Block
-from .feed import Feed
+from .feed import Feed, Supply
 from .state import State
 from .targets import distinct
 
@@ -78,6 +78,8 @@ class Intake(BaseEstimator):
         random_state: np.random.RandomState,
     ) -> tuple[Feed, Feed | None]:
         """The training rows, of weights with mean 1, and the held-out ones if there are any."""
+        if isinstance(X, Supply):
+            return X.feeds(self, resumed, random_state)
         dtype = self._state.lines.dtype if resumed else None
         own = validation[0] is not None or validation[1] is not None
         split = self.early_stopping and not own

@@ -90,5 +90,9 @@ class Sweep:
 
     def natural_smoothing(self) -> np.ndarray:
         """Widths (K,) in proportion to the losses where `measure` looked last, see `sksgd.core.descent.Margins`."""
+        return natural(self.sizes())
+
+    def sizes(self) -> np.ndarray:
+        """The sums (2, K) of `sksgd.core.descent.Margins.sizes` there."""
         sizes = (margins.sizes(self.scores[part]) for part, margins in self.margins.runs())
-        return natural(sum(sizes, np.zeros((2, self.scores.shape[1]))))
+        return sum(sizes, np.zeros((2, self.scores.shape[1])))

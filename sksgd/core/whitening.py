@@ -78,7 +78,7 @@ class Whitening:
         """
         d, (places, weight) = design.split.width, _sample(design, bends.mean(axis=1))
         matrix = np.zeros((d + 1, d + 1))
-        size = d if design.feed.held else len(places)  # elsewhere every look takes a pass
+        size = d if design.feed.in_memory else len(places)  # elsewhere every look takes a pass
         for first in range(0, len(places), size):
             part = slice(first, first + size)
             Z = np.column_stack([_standardised(design, places[part]), np.full(len(places[part]), float(intercept))])
@@ -102,7 +102,7 @@ class Whitening:
 def _sample(design: Design, bend: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Random rows, as often as their curvature is a share of all, and their weights: those of a mean over all rows."""
     n, wanted, total = design.n, PER_COLUMN * design.split.width, bend.sum()
-    if design.feed.held:
+    if design.feed.in_memory:
         wanted = max(wanted, int(SHARE * n))
     if n <= wanted or not 0 < total < np.inf:
         return np.arange(n), bend / n
