@@ -54,6 +54,13 @@ def test_in_the_order_of_the_source_a_fit_is_that_of_rows_in_memory(case, form):
     assert (stream.n_iter_, stream.n_samples_seen_, stream.t_) == (memory.n_iter_, memory.n_samples_seen_, memory.t_)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_sums_of_weights_do_not_depend_on_the_blocks(seed):
+    rng = np.random.default_rng(seed)
+    weight = rng.uniform(0.5, 2.0, N) * (rng.random(N) < 0.8)
+    assert_same(*fit_both(LogisticClassifier, X, TWO, weight, {"class_weight": "balanced", "max_iter": 1}))
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     blocks=st.integers(1, N + 1),

@@ -108,7 +108,10 @@ class Block(Feed):
     @property
     def total_weight(self) -> float:  # type: ignore[override]
         """The sum of the row weights."""
-        return float(len(self)) if self.weight is None else float(self.weight.sum())
+        if self.weight is None:
+            return float(len(self))
+        # Without zeros in between, which would change how the sum is rounded.
+        return float((self.weight if self.present is None else self.weight[self.present]).sum())
 
     @property
     def width(self) -> float:  # type: ignore[override]
@@ -138,7 +141,7 @@ class Block(Feed):
     def normalise(self) -> None:
         """Scale the weights to mean 1 over the rows present."""
         if self.weight is not None:
-            self.weight = self.weight * (len(self) / self.weight.sum())
+            self.weight = self.weight * (len(self) / self.total_weight)
 
     def visit(self, order: np.ndarray, factor: np.ndarray | None) -> tuple[np.ndarray, Any]:
         """Row numbers and row weights (1.0 if there are none) for positions among the rows present."""
