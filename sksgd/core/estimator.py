@@ -13,19 +13,19 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ..stream.errors import BlockError
-from ..stream.source import Source
 from . import blocks, loop
 from .batches import Block
+from .errors import BlockError
 from .feed import Feed
 from .fitting import Fit, Unfinished
 from .intake import Intake
-from .predict import raw_scores, source_scores
+from .predict import raw_scores
 from .problem import Problem
 from .reports import Reports
 from .resuming import Resuming
 from .state import State
 from .stopping import Progress
+from .supply import Supply
 from .support import TrainingSupport
 
 
@@ -219,9 +219,8 @@ class BaseLinearSGD(TrainingSupport, Intake, Resuming, Reports):
     def _scores(self, X: Any) -> np.ndarray:
         """Raw predictions of shape (n, K)."""
         check_is_fitted(self)
-        if isinstance(X, Source):
-            self._take_features(X, self.n_features_in_ if X.n_features is None else X.n_features, False)
-            return source_scores(X, *self._weights())
+        if isinstance(X, Supply):
+            return X.scores(self, *self._weights())
         return raw_scores(self, X, *self._weights(), dtype=[np.float64, np.float32])
 
     def __sklearn_tags__(self) -> Any:

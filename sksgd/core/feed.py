@@ -169,14 +169,3 @@ class Feed:
             for part, X in block.pieces(size):
                 yield slice(first + part.start, first + part.stop), X
             first += len(block)
-
-
-class Supply:
-    """What takes the place of `X` in `fit` where rows are on other machines: it makes the feeds."""
-
-    def feeds(self, estimator: Any, resumed: bool, random_state: np.random.RandomState) -> tuple[Feed, Feed | None]:
-        """Rows to train on, with weights of mean 1, and rows to validate on if there are any.
-
-        Features and targets are made known to the estimator, or held against what it knows if it goes on.
-        """
-        raise NotImplementedError
