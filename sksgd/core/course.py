@@ -154,14 +154,16 @@ class Course:
     def decrement(self) -> float:
         """What the objective would fall by if every weight went to its minimum, and none knew of the others.
 
-        In whitened coordinates, if there are.
+        In whitened coordinates, if there are; more, by as much as curvatures have become less since.
         """
         from ..kernels.svrg import decrement
 
         point = self.point
-        if self._whitening[1] is not None:
+        whitening = self._whitening[1]
+        if whitening is not None:
             slope = point.slope + self.strength * point.u
-            return -0.5 * float((slope * self._whitening[1].step(slope)).sum())
+            gain = -0.5 * float((slope * whitening.step(slope)).sum())
+            return gain * max(1.0, whitening.bend / max(float(point.bends.mean()), 1e-300))
         bend = self._bend()
         bend = np.maximum(bend, 1e-6 * np.append(self.design.square, 1.0) * bend[:, -1:])
         w, slope, of_w = (np.ascontiguousarray(values[:, :-1]) for values in (point.u, point.slope, bend))

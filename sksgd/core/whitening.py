@@ -62,10 +62,13 @@ class Whitening:
         The Cholesky factor of the Hessian of the sample, in columns of size 1.
     scale : ndarray of shape (width + 1,)
         One over the sizes of the columns; 0 for those that do not move.
+    bend : float
+        The mean curvature.
     """
 
     factor: np.ndarray
     scale: np.ndarray
+    bend: float
 
     @classmethod
     def of(
@@ -92,7 +95,7 @@ class Whitening:
         unknown = UNKNOWN * d / len(places) if len(places) < design.n else JITTER
         np.fill_diagonal(matrix, (1.0 + unknown) * diagonal)
         factor, info = lapack.dpotrf(matrix.T, lower=1)
-        return cls(factor, scale) if info == 0 and np.isfinite(factor[-1, -1]) else None
+        return cls(factor, scale, float(bends.mean())) if info == 0 and np.isfinite(factor[-1, -1]) else None
 
     def step(self, slope: np.ndarray) -> np.ndarray:
         """Where the negative of a gradient (K, width + 1) leads."""

@@ -138,9 +138,9 @@ class SVRG(BlockOptimizer):
             before = course.point.objective
             course.descend_whitened()
             memory.objective, memory.doubt = course.point.objective, course.decrement()
-            fall, rounding = before - memory.objective, 1e-15 * abs(memory.objective)
-            memory.excess = max(LEFT * memory.doubt, fall, rounding)
-            memory.falls = (*memory.falls, fall)[-3:]
+            rounding = 1e-15 * abs(memory.objective)
+            memory.falls = (*memory.falls, before - memory.objective)[-3:]
+            memory.excess = max(LEFT * memory.doubt, _remainder(memory.falls), rounding)
             memory.stuck = len(memory.falls) > 1 and max(memory.falls[-2:]) <= rounding
             if memory.stuck or enough():
                 return
@@ -158,13 +158,18 @@ class SVRG(BlockOptimizer):
         """
         memory.objective, decrement = course.point.objective, course.decrement()
         falls = (*memory.falls, before[0] - memory.objective)[-3:]
-        ratios = [now / then if then > 0 else 1.0 for then, now in itertools.pairwise(falls)]
-        ratio = min(max([*ratios, decrement / before[1] if before[1] > 0 else 1.0]), 0.97)
         rounding = 1e-15 * abs(memory.objective)
-        doubt = max(decrement, falls[-1] * ratio / (1.0 - ratio), rounding)
+        doubt = max(decrement, _remainder(falls, decrement / before[1] if before[1] > 0 else 1.0), rounding)
         memory.excess = max(doubt, 0.1 * memory.doubt if memory.falls else falls[-1])
         memory.stuck = len(falls) > 1 and max(falls[-2:]) <= rounding
         memory.falls, memory.doubt = falls, doubt
+
+
+def _remainder(falls: tuple[float, ...], ratio: float = 0.0) -> float:
+    """What falls add up to that go on like the last ones, each at least that share of the one before."""
+    ratios = [now / then if then > 0 else 1.0 for then, now in itertools.pairwise(falls)]
+    ratio = min(max([*ratios, ratio]), 0.97)
+    return falls[-1] * ratio / (1.0 - ratio)
 
 
 @dataclasses.dataclass
