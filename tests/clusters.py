@@ -27,9 +27,7 @@ def keep(part):
 def put(client, parts):
     """Partitions (X, y[, sample_weight]) as futures, in turn on each of the workers."""
     places = workers(client)
-    futures = [
-        client.submit(keep, part, workers=[places[i % len(places)]], pure=False) for i, part in enumerate(parts)
-    ]
+    futures = [client.submit(keep, part, workers=[places[i % len(places)]], pure=False) for i, part in enumerate(parts)]
     client.gather([client.submit(len, future, pure=False) for future in futures])
     return futures
 

@@ -110,7 +110,10 @@ def test_classes_and_probabilities_come_lazily(client, n_classes, kind):
         assert dask.is_dask_collection(lazy)
         expected = getattr(local, name)(X)
         assert lazy.ndim == expected.ndim
-        np.testing.assert_array_equal(lazy.compute(), expected)
+        if name == "predict":
+            np.testing.assert_array_equal(lazy.compute(), expected)
+        else:  # products of other numbers of rows are rounded otherwise
+            np.testing.assert_allclose(lazy.compute(), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", [array, as_frame])

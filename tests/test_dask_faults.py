@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import dask
 import dask.array as da
@@ -79,7 +80,7 @@ def test_a_worker_killed_in_a_round_makes_no_difference(client, tmp_path, strate
     X, y = rows()
     (tmp_path / "safe").mkdir()
     client.wait_for_workers(2)
-    made = client.persist(parts(X, y), workers=None)
+    made = client.compute(parts(X, y))
     safe = train(client, model(sampling=Striking(str(tmp_path / "safe"))), made, strategy=strategy)
     assert safe.communication_.n_workers == 2
     struck = train(client, model(sampling=Striking(str(tmp_path / "struck"))), made, strategy=strategy)
@@ -107,11 +108,12 @@ def test_a_worker_that_joins_and_a_slow_one_make_no_difference():
         data = put(client, [(X[:40], y[:40]), (X[40:], y[40:])])
         calm = train(client, model(sampling=Waiting()), data)
         Event("third", client=client).clear()
-        running = joblib.parallel.ThreadPool(1).apply_async(train, (client, model(sampling=Waiting()), data))
-        client.cluster.scale(3)
-        client.wait_for_workers(3)
-        Event("third", client=client).set()
-        busy = running.get()
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(train, client, model(sampling=Waiting()), data)
+            client.cluster.scale(3)
+            client.wait_for_workers(3)
+            Event("third", client=client).set()
+            busy = running.result()
         assert len(workers(client)) == 3
     assert busy.coef_.tobytes() == calm.coef_.tobytes()
     assert busy.n_samples_seen_ == calm.n_samples_seen_ == 3 * 120
@@ -120,16 +122,15 @@ def test_a_worker_that_joins_and_a_slow_one_make_no_difference():
 def test_a_lost_scheduler_is_an_error(tmp_path):
     X, y = rows()
     file = str(tmp_path / "scheduler.json")
-    command = [sys.executable, "-m"]
-    scheduler = subprocess.Popen(
-        [*command, "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-        + ["--scheduler-file", file],
-        stderr=subprocess.DEVNULL,
-    )
-    worker = subprocess.Popen(
-        [*command, "distributed.cli.dask_worker", "--no-nanny", "--no-dashboard", "--scheduler-file", file],
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def start(name, *options):
+        command = [sys.executable, "-m", f"distributed.cli.{name}", "--no-dashboard", "--scheduler-file", file]
+        return subprocess.Popen([*command, *options], env=environment, stderr=subprocess.DEVNULL)
+
+    scheduler, worker = (
+        start("dask_scheduler", "--host", "127.0.0.1", "--port", "0"),
+        start("dask_worker", "--no-nanny"),
     )
     try:
         with dask.config.set({"distributed.comm.timeouts.connect": "2s"}), Client(scheduler_file=file) as client:

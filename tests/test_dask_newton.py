@@ -1,5 +1,7 @@
 """Newton's method over the workers of a cluster finds what it finds in memory."""
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -25,7 +27,7 @@ def rows(n, kind="dense", d=6):
 
 def partitions(X, y, weight):
     edges = [0, 300, 500, 1300, X.shape[0]]
-    return [(X[a:b], y[a:b], weight[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [(X[a:b], y[a:b], weight[a:b]) for a, b in itertools.pairwise(edges)]
 
 
 MODELS = {

@@ -1,5 +1,7 @@
 """Passes of optimizers with a rate over the workers of a cluster, against passes in memory and NumPy loops."""
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -32,10 +34,7 @@ def rows(n, kind="dense", d=5, seed=0):
 def cut(X, y, *edges, weight=None):
     """Partitions of rows up to the edges."""
     edges = [0, *edges, X.shape[0]]
-    return [
-        (X[a:b], y[a:b]) if weight is None else (X[a:b], y[a:b], weight[a:b])
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    return [(X[a:b], y[a:b]) if weight is None else (X[a:b], y[a:b], weight[a:b]) for a, b in itertools.pairwise(edges)]
 
 
 FITS = {
