@@ -511,6 +511,8 @@ class Sampler(Component):
 
     #: Whether `norms`, the squared Euclidean norms of the rows (plus 1 for an intercept), are wanted.
     needs_norms: ClassVar[bool] = False
+    #: Whether a pass may visit rows several times and others not at all, which rows that are read from a source cannot.
+    repeats: ClassVar[bool] = False
 
     def order(
         self, n: int, seed: int, number: int, norms: np.ndarray | None = None

@@ -95,6 +95,8 @@ class WithReplacement(Sampler):
     True
     """
 
+    repeats: ClassVar[bool] = True
+
     def order(
         self, n: int, seed: int, number: int, norms: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray | None]:
@@ -130,6 +132,7 @@ class Importance(Sampler):
     """
 
     needs_norms: ClassVar[bool] = True
+    repeats: ClassVar[bool] = True
 
     mixture: float = 0.5
 

@@ -33,6 +33,8 @@ class Block(Feed):
         Leave CSR rows as they are, duplicates and all, and count rows of weight zero as rows: for plain SGD only.
     """
 
+    in_memory = True
+
     def __init__(
         self,
         X: Any,
@@ -45,8 +47,8 @@ class Block(Feed):
         self.X, self.as_given = X if as_given else canonical(X), as_given
         self.y = unlocked(np.ascontiguousarray(y, dtype=np.float64))
         self.source, self.offset = source, offset
-        #: What an optimizer keeps of these rows from one pass to the next.
-        self.kept: Any = None
+        #: The places of the rows among those present in the feed that they are a part of.
+        self.at: Any = slice(None)
         self.present: np.ndarray | None = None
         if weight is not None and not as_given and (weight == 0).any():
             # In the integers of a sampler's order, or kernels would be compiled for others too.
@@ -106,12 +108,23 @@ class Block(Feed):
     @property
     def total_weight(self) -> float:  # type: ignore[override]
         """The sum of the row weights."""
-        return float(len(self)) if self.weight is None else float(self.weight.sum())
+        if self.weight is None:
+            return float(len(self))
+        # Without zeros in between, which would change how the sum is rounded.
+        return float((self.weight if self.present is None else self.weight[self.present]).sum())
 
     @property
     def width(self) -> float:  # type: ignore[override]
         """The mean number of stored values in a row."""
         return max(1.0, self.X.nnz / max(1, self.X.shape[0]) if sp.issparse(self.X) else self.X.shape[1])
+
+    @property
+    def places(self) -> np.ndarray:
+        """The numbers of the rows present."""
+        n = self.X.shape[0]
+        if self.present is not None:
+            return self.present
+        return np.arange(n, dtype=np.int32 if n < 2**31 else np.int64)
 
     @property
     def targets(self) -> Rows:  # type: ignore[override]
@@ -128,7 +141,7 @@ class Block(Feed):
     def normalise(self) -> None:
         """Scale the weights to mean 1 over the rows present."""
         if self.weight is not None:
-            self.weight = self.weight * (len(self) / self.weight.sum())
+            self.weight = self.weight * (len(self) / self.total_weight)
 
     def visit(self, order: np.ndarray, factor: np.ndarray | None) -> tuple[np.ndarray, Any]:
         """Row numbers and row weights (1.0 if there are none) for positions among the rows present."""

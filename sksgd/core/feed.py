@@ -57,6 +57,10 @@ class Feed:
     shape: tuple[int, int]
     dtype: np.dtype
     sparse: bool
+    #: Whether the rows are in memory, in one block.
+    in_memory: bool = False
+    #: What an optimizer keeps of the rows from one pass to the next.
+    kept: Any = None
     #: Told that a block is about to be worked on in a pass, it gives a context to do so in, and what to call after it.
     watch: Watch = no_watch
     targets: Rows

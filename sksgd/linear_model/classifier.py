@@ -278,9 +278,11 @@ class LogisticClassifier(ClassifierMixin, BaseLinearSGD):
         return np.asarray(codes, dtype=np.float64).reshape(-1, 1)
 
     def _count_targets(self, coded: np.ndarray, sample_weight: np.ndarray | None, running: bool) -> None:
-        codes = coded[:, 0].astype(np.intp)
-        counts: Any = np.bincount(codes, weights=sample_weight, minlength=len(self.classes_))
-        self._class_counts = self._class_counts + counts if running else counts
+        codes, classes = coded[:, 0].astype(np.intp), np.arange(len(self.classes_))
+        weight = np.ones(len(codes)) if sample_weight is None else sample_weight
+        before = self._class_counts if running else np.zeros(len(classes))
+        # Added one by one to what was there, so that the sums are the same to the last bit however rows are cut.
+        self._class_counts = np.bincount(np.append(classes, codes), weights=np.append(before, weight))
 
     def _target_weights(self, coded: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray | None:
         if self.class_weight is None:

@@ -16,8 +16,10 @@ from .implicit import ImplicitSGD
 
 __all__ = ["SVRG"]
 
-#: Searches along the gradient after each walk.
-GRADIENTS = 2
+#: Searches along the gradient after each walk; in a whitened pass.
+GRADIENTS, SEARCHES = 2, 4
+#: What may be left is so many decrements in whitened coordinates; passes that leave more than this share are slow.
+LEFT, SLOW = 4.0, 0.1
 
 
 class SVRG(BlockOptimizer):
@@ -79,39 +81,43 @@ class SVRG(BlockOptimizer):
         memory.gap = memory.stream.gap
 
     def improve(
-        self, problem: Any, memory: Memory, block: Any, order: Callable[[], np.ndarray], enough: Callable[[], bool]
+        self, problem: Any, memory: Memory, feed: Any, order: Callable[[], Any], enough: Callable[[], bool]
     ) -> None:
         if memory.stream is not None:
             memory.coef, memory.intercept = self.weights(problem, memory, np.float64)
             memory.taken, memory.stream = memory.steps, None
-        course, coef = block.kept or (None, None)
+        course, coef = feed.kept or (None, None)
         if course is None or coef is not memory.coef:
-            course = self._begin(problem, memory, block)
-        before = course.point.objective, course.decrement()
-        self._pass(problem, memory, course, order())
+            course = self._begin(problem, memory, feed)
+        memory.whitened = course.whiten(memory.whitened)
+        if memory.whitened is None:
+            before = course.point.objective, course.decrement()
+            self._pass(problem, memory, course, order())
+            self._conclude(memory, course, before)
+        else:
+            self._whitened_pass(problem, memory, course, enough)
         memory.coef, memory.intercept, memory.mean = course.weights()
         memory.past = course.past()
-        block.kept = course, memory.coef
-        self._conclude(memory, course, before)
+        feed.kept = course, memory.coef
 
     @staticmethod
-    def _begin(problem: Any, memory: Memory, block: Any) -> Course:
+    def _begin(problem: Any, memory: Memory, feed: Any) -> Course:
         """The course from the weights of the memory or, without any, from constants."""
         intercept = memory.intercept
         if problem.fit_intercept and memory.blank:
-            intercept = block.constants(problem.loss, len(intercept))
-        course = Course(problem, memory.coef, intercept, block, memory.past)
+            intercept = feed.constants(problem.loss, len(intercept))
+        course = Course(problem, memory.coef, intercept, feed, memory.past)
         if not np.isclose(course.point.objective, memory.objective, rtol=1e-9, atol=0.0):
-            memory.falls = ()  # it is another problem
+            memory.falls, memory.whitened = (), None  # it is another problem
         return course
 
     @staticmethod
-    def _pass(problem: Any, memory: Memory, course: Course, order: np.ndarray) -> None:
+    def _pass(problem: Any, memory: Memory, course: Course, order: Any) -> None:
         """A walk, and searches along what it found and along gradients; steps for the next."""
         step, often = course.scale(memory.lift)
         step *= memory.rate
-        lower = course.follow(course.walk(step, often, course.visits(order, often)))
-        memory.taken += len(order)
+        lower = course.follow(course.walk(step, often, order))
+        memory.taken += course.design.n
         for _ in range(GRADIENTS):
             course.descend(step)
         if lower:
@@ -119,6 +125,27 @@ class SVRG(BlockOptimizer):
         else:
             far = problem.loss.quadratic or memory.lift == 1.0
             memory.rate, memory.lift = (0.5 if far else 1.0) * memory.rate, min(1.0, 4.0 * memory.lift + 0.01)
+
+    @staticmethod
+    def _whitened_pass(problem: Any, memory: Memory, course: Course, enough: Callable[[], bool]) -> None:
+        """Searches along whitened gradients, which tell what is left to gain; no walk would gain as much in that time.
+
+        Where they gain little, curvatures are no longer those that the columns were whitened with.
+        """
+        memory.taken += course.design.n
+        begin = course.decrement()
+        for _ in range(SEARCHES):
+            before = course.point.objective
+            course.descend_whitened()
+            memory.objective, memory.doubt = course.point.objective, course.decrement()
+            fall, rounding = before - memory.objective, 1e-15 * abs(memory.objective)
+            memory.excess = max(LEFT * memory.doubt, fall, rounding)
+            memory.falls = (*memory.falls, fall)[-3:]
+            memory.stuck = len(memory.falls) > 1 and max(memory.falls[-2:]) <= rounding
+            if memory.stuck or enough():
+                return
+        if not problem.loss.quadratic and memory.doubt > SLOW * begin:
+            memory.whitened = None
 
     @staticmethod
     def _conclude(memory: Memory, course: Course, before: tuple[float, float]) -> None:
@@ -151,6 +178,8 @@ class Memory:
         Steps of earlier passes, see `Course.past`.
     rate, lift : float
         A factor of the steps, and the share of the bound in their curvatures: 1 and little unless they went too far.
+    whitened : ndarray of shape (K, d + 1) or None
+        The weights, in the coordinates of the `Course`, at which columns were whitened; None if they are not.
     mean : ndarray of shape (d,)
         The means of the features that were subtracted.
     stream : Memory of `ImplicitSGD` or None
@@ -172,6 +201,7 @@ class Memory:
     past: tuple[Any, tuple[np.ndarray, ...]] = (None, ())
     rate: float = 1.0
     lift: float = 1.0
+    whitened: np.ndarray | None = None
     mean: Any = 0.0
     stream: Any = None
     taken: int = 0

@@ -56,7 +56,7 @@ class StreamFeed(Feed):
     def __init__(self, source: Source, survey: Survey, weight: np.ndarray | None, kept: np.ndarray | None = None):
         if weight is not None and not (positive := weight > 0).all():
             kept = positive if kept is None else kept & positive
-        self.source, self.survey, self.kept = source, survey, kept
+        self.source, self.survey, self._mask = source, survey, kept
         self.shape, self.dtype, self.sparse = survey.shape, survey.dtype, survey.sparse
         self.targets = Rows(None, self._present(survey.y), None if weight is None else self._present(weight))
         self.total_weight = float(len(self) if self.targets.weight is None else self.targets.weight.sum())
@@ -73,17 +73,17 @@ class StreamFeed(Feed):
                     continue
                 self._starts[part, number] = first, present
                 rows = slice(first, first + length)
-                present += length if self.kept is None else int(np.count_nonzero(self.kept[rows]))
+                present += length if self._mask is None else int(np.count_nonzero(self._mask[rows]))
                 first += length
 
     def _present(self, values: np.ndarray) -> np.ndarray:
         """Those of the rows present."""
-        if self.kept is None:
+        if self._mask is None:
             return values
-        shape = (int(np.count_nonzero(self.kept)), *values.shape[1:])
+        shape = (int(np.count_nonzero(self._mask)), *values.shape[1:])
         found, done = room(shape, self.source.memory_bytes), 0
         for first in range(0, len(values), SOME):
-            part = values[first : first + SOME][self.kept[first : first + SOME]]
+            part = values[first : first + SOME][self._mask[first : first + SOME]]
             found[done : done + len(part)] = part
             done += len(part)
         return found
@@ -128,8 +128,8 @@ class StreamFeed(Feed):
                     number,
                 )
             first, present = self._starts[part, number]
-            if self.kept is not None:
-                X = X[np.flatnonzero(self.kept[first : first + X.shape[0]])]
+            if self._mask is not None:
+                X = X[np.flatnonzero(self._mask[first : first + X.shape[0]])]
             if X.shape[0]:
                 yield slice(present, present + X.shape[0]), X
             if number == last:
@@ -146,7 +146,9 @@ class StreamFeed(Feed):
 
     def _block(self, X: Any, places: Any) -> Block:
         rows = self.targets.take(places)
-        return Block(X, rows.y, rows.weight, source=repr(self.source), offset=places[0] if len(places) else 0)
+        block = Block(X, rows.y, rows.weight, source=repr(self.source), offset=int(places[0]))
+        block.at = places
+        return block
 
     def blocks(self) -> Iterator[Block]:
         def read() -> Iterator[Block]:
@@ -163,10 +165,13 @@ class StreamFeed(Feed):
     # ---- passes ------------------------------------------------------------------------------------------------------
 
     def orders(self, sampler: Sampler, state: State) -> Iterator[Order]:
-        number = state.n_passes
-        while True:
-            yield (sampler, state.seed, number), None
-            number += 1
+        if sampler.repeats:
+            raise ValueError(
+                f"sampling={sampler!r} visits rows several times in a pass, which rows that are read from a source "
+                "cannot be. Use sampling='reshuffle', 'shuffle_once' or 'sequential', or a source whose rows fit "
+                "buffer_rows."
+            )
+        return (((sampler, state.seed, number), None) for number in itertools.count(state.n_passes))
 
     def buffers(self, order: Any) -> list[Group]:
         """The buffers of a pass, of equal numbers of blocks."""
@@ -188,11 +193,11 @@ class StreamFeed(Feed):
         return max(1, int(self.source.memory_bytes / (BUFFER * self.survey.row_bytes)))
 
     def visits(
-        self, order: Any, factor: np.ndarray | None = None, skip: int = 0
+        self, order: Any, factor: np.ndarray | None = None, first: int = 0, last: int | None = None
     ) -> Iterator[tuple[Block, np.ndarray, Any]]:
-        """The buffers of a pass from number `skip` on; before an error, what was read until then."""
+        """The buffers of a pass, or those in a range of numbers; before an error, what was read until then."""
         sampler, seed, number = order
-        for index, (X, places) in enumerate(ahead(lambda: self._fill(self.buffers(order)[skip:])), skip):
+        for index, (X, places) in enumerate(ahead(lambda: self._fill(self.buffers(order)[first:last])), first):
             # The first buffer has the order that rows in memory have.
             own = seed if index == 0 else int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
             yield self._block(X, places), *sampler.order(len(places), own, number)
@@ -218,13 +223,13 @@ class StreamFeed(Feed):
     def one_pass(self, problem: Problem, state: State, order: Order) -> bool:
         if problem.batch_size is None:
             return pass_.whole(problem, state, self.visits(*order))
-        for visit in self.visits(*order, skip=state.position):
+        for visit in self.visits(*order, first=state.position):
             with self._watch() as done:
                 if not pass_.run(problem, state, *visit):
                     return False
                 state.position += 1
-                if done():  # the pass may go on later
-                    return True
+                if done():
+                    break
         state.position = 0
         return True
 
@@ -258,7 +263,7 @@ class StreamFeed(Feed):
 
     def sample(self, order: Any, n: int) -> Rows:
         """The first rows of the first buffer."""
-        block, rows, _ = next(self.visits(order))
+        block, rows, _ = next(self.visits(order, last=1))
         return block.rows_at(rows[:n])
 
     def glimpse(self, n: int) -> Rows:
