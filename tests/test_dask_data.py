@@ -190,8 +190,8 @@ def test_what_does_not_fit_together_is_told(client):
         train(client, LinearRegressor(), put(client, [(X[:60], y[:60]), (X[60:, :3], y[60:])]))
     with pytest.raises(ValueError, match="do not fit together"):
         train(client, LinearRegressor(), put(client, [(X[:60], y[:60]), (sp.csr_array(X[60:]), y[60:])]))
+    frame = dd.from_pandas(pd.DataFrame(X), npartitions=3)
     with pytest.raises(ValueError, match="numbers of partitions must be equal"):
-        frame = dd.from_pandas(pd.DataFrame(X), npartitions=3)
         train(client, LinearRegressor(), frame, dd.from_pandas(pd.Series(y), npartitions=2))
     with pytest.raises(ValueError, match="every partition is empty"):
         train(client, LinearRegressor(), put(client, [(X[:0], y[:0])]))

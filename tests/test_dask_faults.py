@@ -82,7 +82,6 @@ def test_a_worker_killed_in_a_round_makes_no_difference(client, tmp_path, strate
     client.wait_for_workers(2)
     made = client.compute(parts(X, y))
     safe = train(client, model(sampling=Striking(str(tmp_path / "safe"))), made, strategy=strategy)
-    assert safe.communication_.n_workers == 2
     struck = train(client, model(sampling=Striking(str(tmp_path / "struck"))), made, strategy=strategy)
     assert (tmp_path / "struck").exists()
     assert struck.n_samples_seen_ == safe.n_samples_seen_ == 3 * 120
@@ -128,10 +127,8 @@ def test_a_lost_scheduler_is_an_error(tmp_path):
         command = [sys.executable, "-m", f"distributed.cli.{name}", "--no-dashboard", "--scheduler-file", file]
         return subprocess.Popen([*command, *options], env=environment, stderr=subprocess.DEVNULL)
 
-    scheduler, worker = (
-        start("dask_scheduler", "--host", "127.0.0.1", "--port", "0"),
-        start("dask_worker", "--no-nanny"),
-    )
+    scheduler = start("dask_scheduler", "--host", "127.0.0.1", "--port", "0")
+    worker = start("dask_worker", "--no-nanny")
     try:
         with dask.config.set({"distributed.comm.timeouts.connect": "2s"}), Client(scheduler_file=file) as client:
             strike = Striking(str(tmp_path / "struck"), scheduler.pid)
