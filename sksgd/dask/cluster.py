@@ -75,7 +75,7 @@ class Cluster:
         """The addresses of the workers, at least one."""
         with self.watched(), contextlib.suppress(TimeoutError):
             self.client.wait_for_workers(1, timeout=PATIENCE)
-        found = sorted(self.client.scheduler_info(n_workers=-1)["workers"])
+        found = sorted(self.client.nthreads())
         if not found:
             raise RuntimeError(f"{self.client!r} has no workers after {PATIENCE} s. Start some, then train.")
         return found

@@ -165,7 +165,7 @@ class LinearRegressor(ClusterModel, LocalRegressor):
     >>> from distributed import Client
     >>> from sksgd.dask import LinearRegressor
     >>> X = da.arange(1000, chunks=100).reshape(-1, 1) * 1.0
-    >>> with Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+    >>> with Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=":0") as client:
     ...     model = LinearRegressor(alpha=0).fit(X, 3.0 * X[:, 0] + 1.0)
     ...     score = model.score(X, 3.0 * X[:, 0] + 1.0)
     >>> model.coef_.round(6), model.communication_.n_workers, round(score, 6)
@@ -235,7 +235,7 @@ class LogisticClassifier(ClusterModel, LocalClassifier):
     >>> from distributed import Client
     >>> from sksgd.dask import LogisticClassifier
     >>> X = da.arange(1000, chunks=100).reshape(-1, 1) * 1.0
-    >>> with Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+    >>> with Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=":0") as client:
     ...     model = LogisticClassifier().fit(X, X[:, 0] > 700)
     ...     model.predict_proba(X).compute().shape
     (1000, 2)

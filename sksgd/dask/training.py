@@ -93,7 +93,7 @@ def train(
     >>> from sksgd import LogisticClassifier
     >>> from sksgd.dask import train
     >>> X, y = load_breast_cancer(return_X_y=True)
-    >>> with Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+    >>> with Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=":0") as client:
     ...     chunks = da.from_array(X, chunks=(100, -1)), da.from_array(y, chunks=100)
     ...     model = train(client, LogisticClassifier(), *chunks)
     >>> bool(abs(model.coef_ - LogisticClassifier().fit(X, y).coef_).max() < 0.01)
