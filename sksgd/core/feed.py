@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 #: The rows of a pass in their order, and factors of their weights or None. An order is for the feed that gave it.
 Order = tuple[Any, np.ndarray | None]
-
-
+#: A context to work on a block in, which gives what to call after it: that says whether to stop.
 Watch = Callable[[], contextlib.AbstractContextManager[Callable[[], bool]]]
 
 
@@ -62,7 +61,7 @@ class Feed:
     #: What an optimizer keeps of the rows from one pass to the next.
     kept: Any = None
     #: Told that a block is about to be worked on in a pass, it gives a context to do so in, and what to call after it.
-    watch: Watch = no_watch
+    watch: Watch = staticmethod(no_watch)
     targets: Rows
     squares: np.ndarray
     total_weight: float
