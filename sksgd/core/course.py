@@ -1,4 +1,4 @@
-"""The way of SVRG over the rows of a fit: walks of corrected steps, and searches over what they span."""
+"""The way of SVRG over the rows of a fit: points, and searches over what walks and gradients span."""
 
 from __future__ import annotations
 
@@ -200,47 +200,6 @@ class Course:
             )
             self._dependent, self._whitening = whitening is not None, (at, whitening)
         return at if self._dependent else None
-
-    # ---- walks -------------------------------------------------------------------------------------------------------
-
-    def visits(self, order: np.ndarray, often: np.ndarray) -> np.ndarray:
-        """Rows in a random order, each about as often as it is to be visited, times its weight."""
-        rng = np.random.Generator(np.random.SFC64(order[:16]))
-        often = often if self.design.weight is None else often * self.design.weight
-        edges = np.floor(np.cumsum(often[order]) + rng.random())
-        visits = np.repeat(order, np.diff(edges, prepend=0.0).astype(np.int64))
-        rng.shuffle(visits)
-        return visits
-
-    def walk(self, step: np.ndarray, often: np.ndarray, order: np.ndarray) -> list[np.ndarray]:
-        """From the point along rows by corrected steps; where it ends and, if all is smooth, before it the mean."""
-        from ..kernels.svrg import EXTRA, Columns, Work, inner_loop
-
-        design, point, K = self.design, self.point, self.K
-        dense = slice(0, design.split.n_dense)
-        pull = step[:-1] * self.strength[:-1]
-        keep = pull / (1.0 + pull) if self.smooth else self.alpha
-        drag = step * point.slope
-        if self.smooth:
-            drag[:, :-1] *= 1.0 - keep
-        ours = (design.mean[dense], step[dense], keep[dense], point.u[:, dense].copy(), np.zeros((K, dense.stop)))
-        columns = Columns(design.dense, *ours, np.ascontiguousarray(drag[:, dense]))
-        records = np.zeros((0 if design.rows is None else design.split.width, 3 * K + EXTRA))
-        if design.rows is not None:
-            records[:, :K], records[:, 2 * K : 3 * K] = point.u[:, :-1].T, drag[:, :-1].T
-            records[:, 3 * K + 1], records[:, 3 * K + 2] = step[:-1], keep
-            if self.smooth:
-                records[:, 3 * K + 3] = np.log1p(-keep)
-        bias = np.stack([point.u[:, -1], np.zeros(K), drag[:, -1]])
-        penalty = None if self.smooth else self.problem.penalty
-        slopes = point.slopes if design.weight is None else point.slopes / design.weight[:, None]
-        work = Work(design.y, order, slopes, 1.0 / often)
-        inner_loop(self.problem.loss, penalty, work, columns, design.rows, records, bias, step[-1], self.bounds)
-        end = np.column_stack([columns.w, records[dense.stop :, :K].T, bias[0]])
-        if not self.smooth:
-            return [end]
-        total = np.column_stack([columns.total, records[dense.stop :, K : 2 * K].T, bias[1]])
-        return [total / max(len(order), 1), end]
 
     # ---- searches ----------------------------------------------------------------------------------------------------
 
