@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from ..functions import exp
 from ..track import (
@@ -39,7 +38,7 @@ from ..track import (
 )
 from .dense import sum_up
 from .intrinsics import borrowed, get, prefetch, put
-from .jit import REORDER, helper, kernel
+from .jit import helper, kernel, reordered
 from .records import longest
 from .response import adapt, response, rest
 from .rows import AHEAD, CLOSE, LONG, dense_ahead, dense_soon, records_ahead, span, visited
@@ -138,7 +137,7 @@ def rescale(rule, mean, spread, scale, bend):
         put(scale, j, inverse(get(spread, j), item(rule.ridge, j) / bend, get(mean, j)))
 
 
-@njit(**REORDER)
+@reordered
 def look(rule, X, r, mean, spread, scale, away, running, rate, shift, bend):
     """Put the dense columns of row r less their means into `away`; the squared length of the row in coordinates.
 
@@ -170,7 +169,7 @@ def inverse(wide, ridge, centre):
     return 1.0 / total if total > 1e-300 else 0.0
 
 
-@njit(**REORDER)
+@reordered
 def product(w, at, away):
     """w[at : at + m] times `away`."""
     p = 0.0
@@ -218,7 +217,7 @@ def touch(rule, others, r, records, outputs, sums, running, own, bend, held, sco
     return q
 
 
-@njit(**REORDER)
+@reordered
 def measure(held, room, n):
     """Turn variances into scales, and return the squared length of the row."""
     q = 0.0
@@ -229,7 +228,7 @@ def measure(held, room, n):
     return q
 
 
-@njit(**REORDER)
+@reordered
 def pay(pen, held, room, n, per_bend):
     """Bring weights and sums of one output up to date, and return their products with the row."""
     p, a = 0.0, 0.0
