@@ -159,13 +159,15 @@ class ImplicitSGD(BlockOptimizer):
         m, sample = split.n_dense, Rows(None, rows.y, rows.weight).take(order)
         if problem.fit_intercept and memory.blank:
             intercept = constants(problem.loss, sample.y, sample.weight, K)
-        outputs, sums = np.zeros((at.N_LINES, K)), np.zeros(at.N_SUMS)
+        outputs = at.zeros(at.N_LINES, K)
         self._bend(problem, sample.take(slice(None, None, max(1, len(sample) // 1000))), intercept, outputs)
-        records = np.zeros((d if m < d else 0, at.HEAD + 2 * K))
-        track = at.Track(np.zeros(m), np.zeros(m), np.zeros(m), np.zeros((2, K, m)), records, outputs, sums)
+        records = at.zeros(d if m < d else 0, at.HEAD + 2 * K)
+        track = at.Track(
+            at.zeros(m), at.zeros(m), at.zeros(m), at.zeros(2, K, m), records, outputs, at.zeros(at.N_SUMS)
+        )
         parts = Block(rows.X, rows.y).parts(split) if block is None else block.parts(split)
         weight = 1.0 if rows.weight is None else rows.weight
-        moments(self._rule(problem, memory), *parts, order, weight, track)
+        moments(self._rule(problem, memory).ridge, problem.fit_intercept, *parts, order, weight, track)
         inner = split.inwards(coef)
         track.weights[:] = inner[:, :m]
         for k in range(K if m < d else 0):
@@ -227,7 +229,7 @@ class ImplicitSGD(BlockOptimizer):
         from ..kernels.dense import Work
         from ..kernels.implicit import walk
 
-        memory.track = track = at.Track(*(values.copy() for values in memory.track))
+        memory.track = track = at.Track(*(at.spaced(values) for values in memory.track))
         rule, weight = self._rule(problem, memory, caution), 1.0 if rows.weight is None else rows.weight
         work = Work(np.ascontiguousarray(rows.y), order, weight)
         done = walk(rule, *parts, work, 0, len(order), running, judging, track)
@@ -327,7 +329,7 @@ class ImplicitSGD(BlockOptimizer):
         """Begin the average anew."""
         from ..kernels.implicit import settle
 
-        memory.track = track = at.Track(*(values.copy() for values in memory.track))
+        memory.track = track = at.Track(*(at.spaced(values) for values in memory.track))
         if memory.split.n_dense < memory.split.n_features:
             settle(self._rule(problem, memory), memory.split.n_dense, track)
         track.sums[at.AVERAGED] = 0.0
