@@ -100,10 +100,14 @@ class Cluster:
 
     def tree(self, join: Callable[..., Any], parts: Sequence[Future]) -> Future:
         """The parts joined, some at a time, in their order; one part is what it is."""
-        while len(parts) > 1:
+        return self.bundle(join, parts, 1)[0]
+
+    def bundle(self, join: Callable[..., Any], parts: Sequence[Future], most: int = FAN) -> Sequence[Future]:
+        """The parts joined to no more than so many."""
+        while len(parts) > most:
             groups = [parts[i : i + FAN] for i in range(0, len(parts), FAN)]
             parts = [self.reduced(join, *group) if len(group) > 1 else group[0] for group in groups]
-        return parts[0]
+        return parts
 
     def give(self, value: Any) -> Future:
         """A value from here, for tasks; not scattered, since Dask cannot make again what was scattered."""

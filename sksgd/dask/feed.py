@@ -251,7 +251,7 @@ class ClusterFeed(Feed):
             self.cluster.measured(rounds.gradient, problem, start, one.block, mine, (begin, end))
             for one, mine, begin, end in zip(self.held, visits, begins, ends, strict=True)
         ]
-        return self.cluster.reduced(rounds.update, problem, start, self.cluster.tree(rounds.add, parts))
+        return self.cluster.reduced(rounds.update, problem, start, *self.cluster.bundle(rounds.add, parts))
 
 
 class _Paced(Schedule):

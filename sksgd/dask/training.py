@@ -128,7 +128,6 @@ def fit(
     cluster = Cluster(client)
     rows = Partitions(cluster, (data, y, sample_weight), validation, strategy, sync_every)
     model.fit(rows, None, **(init or {}))
-    model.communication_ = cluster.communication
     return model
 
 
@@ -144,6 +143,7 @@ class Partitions(Supply):
 
     def feeds(self, estimator: Any, resumed: bool, random_state: np.random.RandomState) -> tuple[Feed, Feed | None]:
         dtype = estimator._state.lines.dtype if resumed else None
+        estimator.communication_ = self.cluster.communication  # callbacks may watch it
         held, dtype, sparse = self._prepare(estimator, self.data, dtype, not resumed)
         out: list[Held] = []
         if self.validation is not None:
