@@ -62,7 +62,7 @@ def cluster(n, processes):
 def ways(case):
     """Models with the ways to train them, and by how much they may miss the objective in memory."""
     rated = {"optimizer": "adagrad", "tol": None, "max_iter": PASSES, "random_state": 0}
-    batches = {**rated, "batch_size": max(max(WORKERS), len(case.y) // 50)}
+    batches = {**rated, "batch_size": max(max(WORKERS), len(case.y) // 10)}
     found = {"auto": ({"max_iter": PASSES}, {}, 1e-3)}
     if "raw" not in case.name:  # rates for all weights alike do not suit columns of all scales, wherever the rows are
         found["local"] = (rated, {}, 1e-2)
@@ -194,13 +194,11 @@ def overhead(repeat):
 
 def against_memory(n, d, repeat):
     """One worker against the fit in memory, in turn, where a round takes long."""
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(n, d))
-    y = (X[:, :5].sum(axis=1) > 0).astype(int)
     params = {"optimizer": "sgd", "learning_rate": RATE, "tol": None, "max_iter": 3, "random_state": 0}
     ratios = []
     with cluster(1, processes=True) as client:
-        data = da.from_array(X, chunks=(-(-n // 4), d)).persist(), da.from_array(y, chunks=-(-n // 4)).persist()
+        data = rows_on(client, n, d, 4)
+        X, y = (values.compute() for values in data)
         for _ in range(repeat + 1):
             begun = time.perf_counter()
             LogisticClassifier(**params).fit(X, y)
