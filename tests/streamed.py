@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from sksgd.stream import Source
@@ -49,10 +51,13 @@ class Rows(Source):
         return f"half {part}"
 
     def blocks(self, part):
-        for number, rows in enumerate(self.places[part]):
-            block = self.X[rows], self.y[rows]
+        def block(number, rows):
             fault = self.faults.get((part, number)) if self.trigger["armed"] else None
-            yield block if fault is None else fault(*block)
+            block = self.X[rows], self.y[rows]
+            return block if fault is None else fault(*block)
+
+        # Not a generator, which an error would end.
+        return map(block, itertools.count(), self.places[part])
 
     def targets(self, part):
         return ((self.y[rows], None) for rows in self.places[part])
@@ -62,11 +67,8 @@ class Rows(Source):
         return slice(self.places[part][number].start)
 
 
-class Arm:
-    """A callback that arms a source when a pass begins."""
-
-    def __init__(self, source, number):
-        self.source, self.number = source, number
+class Callback:
+    """A callback that does nothing."""
 
     def setup(self, estimator, context):
         pass
@@ -75,8 +77,18 @@ class Arm:
         pass
 
     def on_fit_task_begin(self, estimator, context):
-        if (context.task_name, context.task_id) == ("pass", self.number):
-            self.source.trigger["armed"] = True
+        pass
 
     def on_fit_task_end(self, estimator, context):
         pass
+
+
+class Arm(Callback):
+    """Arms a source when a pass begins."""
+
+    def __init__(self, source, number):
+        self.source, self.number = source, number
+
+    def on_fit_task_begin(self, estimator, context):
+        if (context.task_name, context.task_id) == ("pass", self.number):
+            self.source.trigger["armed"] = True

@@ -1,4 +1,4 @@
-"""The way of SVRG over the rows of a fit: walks of corrected steps, and searches over what they span."""
+"""The way of SVRG over the rows of a fit: points, and searches over what walks and gradients span."""
 
 from __future__ import annotations
 
@@ -154,14 +154,16 @@ class Course:
     def decrement(self) -> float:
         """What the objective would fall by if every weight went to its minimum, and none knew of the others.
 
-        In whitened coordinates, if there are.
+        In whitened coordinates, if there are; more, by as much as curvatures have become less since.
         """
         from ..kernels.svrg import decrement
 
         point = self.point
-        if self._whitening[1] is not None:
+        whitening = self._whitening[1]
+        if whitening is not None:
             slope = point.slope + self.strength * point.u
-            return -0.5 * float((slope * self._whitening[1].step(slope)).sum())
+            gain = -0.5 * float((slope * whitening.step(slope)).sum())
+            return gain * max(1.0, whitening.bend / max(float(point.bends.mean()), 1e-300))
         bend = self._bend()
         bend = np.maximum(bend, 1e-6 * np.append(self.design.square, 1.0) * bend[:, -1:])
         w, slope, of_w = (np.ascontiguousarray(values[:, :-1]) for values in (point.u, point.slope, bend))
@@ -221,55 +223,6 @@ class Course:
             )
             self._dependent, self._whitening = whitening is not None, (at, whitening)
         return at if self._dependent else None
-
-    # ---- walks -------------------------------------------------------------------------------------------------------
-
-    def _visits(self, order: np.ndarray, often: np.ndarray) -> np.ndarray:
-        """Rows in a random order, each about as often as it is to be visited."""
-        rng = np.random.Generator(np.random.SFC64(order[:16]))
-        edges = np.floor(np.cumsum(often[order]) + rng.random())
-        visits = np.repeat(order, np.diff(edges, prepend=0.0).astype(np.int64))
-        rng.shuffle(visits)
-        return visits
-
-    def walk(self, step: np.ndarray, often: np.ndarray, order: Any) -> list[np.ndarray]:
-        """From the point along rows by corrected steps; where it ends and, if all is smooth, before it the mean.
-
-        A row comes `often` (n,), times its weight, in all that share a part of the order.
-        """
-        from ..kernels.svrg import EXTRA, Columns, Work, inner_loop
-
-        design, point, K, taken = self.design, self.point, self.K, 0
-        dense = slice(0, design.split.n_dense)
-        pull = step[:-1] * self.strength[:-1]
-        keep = pull / (1.0 + pull) if self.smooth else self.alpha
-        drag = step * point.slope
-        if self.smooth:
-            drag[:, :-1] *= 1.0 - keep
-        w, total = point.u[:, dense].copy(), np.zeros((K, dense.stop))
-        ours = (design.mean[dense], step[dense], keep[dense], w, total, np.ascontiguousarray(drag[:, dense]))
-        records = np.zeros((design.split.width if dense.stop < design.split.width else 0, 3 * K + EXTRA))
-        if len(records):
-            records[:, :K], records[:, 2 * K : 3 * K] = point.u[:, :-1].T, drag[:, :-1].T
-            records[:, 3 * K + 1], records[:, 3 * K + 2] = step[:-1], keep
-            if self.smooth:
-                records[:, 3 * K + 3] = np.log1p(-keep)
-        bias = np.stack([point.u[:, -1], np.zeros(K), drag[:, -1]])
-        penalty = None if self.smooth else self.problem.penalty
-        for part, rows in design.visits(order):
-            slopes, times = point.slopes[part.at], often[part.at]
-            visits = self._visits(rows, times if design.weight is None else times * design.weight[part.at])
-            if design.weight is not None:
-                slopes = slopes / design.weight[part.at, None]
-            work = Work(part.y, visits, slopes, 1.0 / times)
-            records[:, 3 * K] = 0.0  # all that is owed was paid
-            head = (self.problem.loss, penalty, work, Columns(part.dense, *ours), part.rows)
-            inner_loop(*head, records, bias, step[-1], self.bounds)
-            taken += len(visits)
-        end = np.column_stack([w, records[dense.stop :, :K].T, bias[0]])
-        if not self.smooth:
-            return [end]
-        return [np.column_stack([total, records[dense.stop :, K : 2 * K].T, bias[1]]) / max(taken, 1), end]
 
     # ---- searches ----------------------------------------------------------------------------------------------------
 

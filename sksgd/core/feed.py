@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 #: The rows of a pass in their order, and factors of their weights or None. An order is for the feed that gave it.
 Order = tuple[Any, np.ndarray | None]
-
-
+#: A context to work on a block in, which gives what to call after it: that says whether to stop.
 Watch = Callable[[], contextlib.AbstractContextManager[Callable[[], bool]]]
 
 
@@ -62,7 +61,7 @@ class Feed:
     #: What an optimizer keeps of the rows from one pass to the next.
     kept: Any = None
     #: Told that a block is about to be worked on in a pass, it gives a context to do so in, and what to call after it.
-    watch: Watch = no_watch
+    watch: Watch = staticmethod(no_watch)
     targets: Rows
     squares: np.ndarray
     total_weight: float
@@ -169,14 +168,3 @@ class Feed:
             for part, X in block.pieces(size):
                 yield slice(first + part.start, first + part.stop), X
             first += len(block)
-
-
-class Supply:
-    """What takes the place of `X` in `fit` where rows are on other machines: it makes the feeds."""
-
-    def feeds(self, estimator: Any, resumed: bool, random_state: np.random.RandomState) -> tuple[Feed, Feed | None]:
-        """Rows to train on, with weights of mean 1, and rows to validate on if there are any.
-
-        Features and targets are made known to the estimator, or held against what it knows if it goes on.
-        """
-        raise NotImplementedError

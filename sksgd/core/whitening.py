@@ -34,8 +34,14 @@ UNKNOWN = 0.05
 
 
 def suits(design: Design) -> bool:
-    """Whether there are so many dense columns, and no others, that depend on each other."""
-    return design.all_dense and FEWEST < design.split.width <= MOST and dependence(design) > DEPENDENT
+    """Whether there are so many dense columns, and no others, that depend on each other.
+
+    As they all do among not many more rows than columns.
+    """
+    n, d = design.n, design.split.width
+    if not design.all_dense or not FEWEST < d <= min(MOST, 4 * n):
+        return False
+    return n < 2 * d or dependence(design) > DEPENDENT
 
 
 def dependence(design: Design) -> float:
@@ -59,13 +65,16 @@ class Whitening:
     Parameters
     ----------
     factor : ndarray of shape (width + 1, width + 1)
-        The Cholesky factor of the Hessian of the sample, in columns of size 1.
+        The Cholesky factor of the Hessian of the sample, in coordinates in which its diagonal is 1.
     scale : ndarray of shape (width + 1,)
-        One over the sizes of the columns; 0 for those that do not move.
+        Weights for those coordinates; 0 for weights that do not move.
+    bend : float
+        The mean curvature.
     """
 
     factor: np.ndarray
     scale: np.ndarray
+    bend: float
 
     @classmethod
     def of(
@@ -88,11 +97,16 @@ class Whitening:
         # What is rare may be missing in a sample.
         known, exact = np.diagonal(matrix), exact.mean(axis=0) * scale**2
         diagonal = np.where(exact > 2.0 * known, exact, known) + strength * scale**2
-        diagonal = np.maximum(diagonal, JITTER * diagonal.max())
-        unknown = UNKNOWN * d / len(places) if len(places) < design.n else JITTER
-        np.fill_diagonal(matrix, (1.0 + unknown) * diagonal)
-        factor, info = lapack.dpotrf(matrix.T, lower=1)
-        return cls(factor, scale) if info == 0 and np.isfinite(factor[-1, -1]) else None
+        root = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        matrix /= root
+        matrix /= root[:, None]
+        unknown = UNKNOWN * d / len(places) if len(places) < design.n else 0.0
+        for jitter in JITTER * 100.0 ** np.arange(3):
+            np.fill_diagonal(matrix, 1.0 + unknown + jitter)
+            factor, info = lapack.dpotrf(matrix.T, lower=1)
+            if info == 0 and np.isfinite(factor[-1, -1]):
+                return cls(factor, scale / root, float(bends.mean()))
+        return None
 
     def step(self, slope: np.ndarray) -> np.ndarray:
         """Where the negative of a gradient (K, width + 1) leads."""

@@ -72,6 +72,9 @@ class ClusterFeed(Feed):
     def __len__(self) -> int:
         return self._n
 
+    def normalise(self) -> None:
+        """Nothing is to be done: the weights were scaled where the rows are."""
+
     @property
     def mark(self) -> tuple[Any, ...]:
         return *self.shape, self._n, self.total_weight

@@ -10,7 +10,8 @@ from distributed import Client, Future
 from sklearn.base import clone, is_classifier
 
 from ..core.estimator import BaseLinearSGD
-from ..core.feed import Feed, Supply
+from ..core.feed import Feed
+from ..core.supply import Supply
 from . import shares
 from .cluster import Cluster
 from .feed import ClusterFeed, Held
@@ -141,14 +142,16 @@ class Partitions(Supply):
     strategy: str
     sync_every: int | None
 
-    def feeds(self, estimator: Any, resumed: bool, random_state: np.random.RandomState) -> tuple[Feed, Feed | None]:
+    def feeds(
+        self, estimator: Any, resumed: bool, split: bool, random_state: np.random.RandomState
+    ) -> tuple[Feed, Feed | None]:
         dtype = estimator._state.lines.dtype if resumed else None
         estimator.communication_ = self.cluster.communication  # callbacks may watch it
         held, dtype, sparse = self._prepare(estimator, self.data, dtype, not resumed)
         out: list[Held] = []
         if self.validation is not None:
             out, _, _ = self._prepare(estimator, self.validation, dtype, False, trained_on=False)
-        elif estimator.early_stopping:
+        elif split:
             held, out = self._split(estimator, held, random_state)
         held = self._normalised(held)
         kind = (dtype, sparse, self.strategy, self.sync_every)

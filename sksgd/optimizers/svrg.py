@@ -12,6 +12,7 @@ import numpy as np
 
 from ..base import BlockOptimizer
 from ..core.course import Course
+from ..core.walk import walk
 from .implicit import ImplicitSGD
 
 __all__ = ["SVRG"]
@@ -34,6 +35,13 @@ class SVRG(BlockOptimizer):
     searches leave zeros and signs as they are, which the walks change. Dense columns are centred, sparse ones are not.
     A pass costs about as much as ten products of the rows with a vector; several outputs so much each.
 
+    Where 251 to 2000 columns, all dense, depend on each other, or rows are less than twice as many, the penalty is L2
+    or none and there are no bounds, there is no walk: each of four searches has the gradient in coordinates whitened by
+    the second derivatives of some of the rows, three for each column and at least a tenth. Collinearity is irrelevant
+    then, as it is for Newton's steps. The matrix takes O(d^2) of memory and O(d^3 + n d^2/10) of time, and is found
+    again only after a pass that gained little. Other penalties, bounds, sparse columns, and rows fewer than a quarter
+    of the columns are left unwhitened, and take more passes where columns are collinear.
+
     `learn`, which `partial_fit` calls, is that of `ImplicitSGD`.
 
     Losses must be smooth. `learning_rate`, `batch_size`, `sampling` and `average` have no meaning here and are refused.
@@ -42,6 +50,8 @@ class SVRG(BlockOptimizer):
     ----------
     Xiao, Zhang (2014), A proximal stochastic gradient method with progressive variance reduction, SIAM J. Optim. 24.
     Zibulevsky (2013), Speeding-up convergence via sequential subspace optimization, arXiv 1401.0159.
+    Frangella, Rathore, Zhao, Udell (2023), PROMISE: preconditioned stochastic optimization methods by incorporating
+    scalable curvature estimates, arXiv 2309.02014.
 
     Examples
     --------
@@ -116,7 +126,7 @@ class SVRG(BlockOptimizer):
         """A walk, and searches along what it found and along gradients; steps for the next."""
         step, often = course.scale(memory.lift)
         step *= memory.rate
-        lower = course.follow(course.walk(step, often, order))
+        lower = course.follow(walk(course, step, often, order))
         memory.taken += course.design.n
         for _ in range(GRADIENTS):
             course.descend(step)
@@ -138,9 +148,9 @@ class SVRG(BlockOptimizer):
             before = course.point.objective
             course.descend_whitened()
             memory.objective, memory.doubt = course.point.objective, course.decrement()
-            fall, rounding = before - memory.objective, 1e-15 * abs(memory.objective)
-            memory.excess = max(LEFT * memory.doubt, fall, rounding)
-            memory.falls = (*memory.falls, fall)[-3:]
+            rounding = 1e-15 * abs(memory.objective)
+            memory.falls = (*memory.falls, before - memory.objective)[-3:]
+            memory.excess = max(LEFT * memory.doubt, _remainder(memory.falls), rounding)
             memory.stuck = len(memory.falls) > 1 and max(memory.falls[-2:]) <= rounding
             if memory.stuck or enough():
                 return
@@ -158,13 +168,18 @@ class SVRG(BlockOptimizer):
         """
         memory.objective, decrement = course.point.objective, course.decrement()
         falls = (*memory.falls, before[0] - memory.objective)[-3:]
-        ratios = [now / then if then > 0 else 1.0 for then, now in itertools.pairwise(falls)]
-        ratio = min(max([*ratios, decrement / before[1] if before[1] > 0 else 1.0]), 0.97)
         rounding = 1e-15 * abs(memory.objective)
-        doubt = max(decrement, falls[-1] * ratio / (1.0 - ratio), rounding)
+        doubt = max(decrement, _remainder(falls, decrement / before[1] if before[1] > 0 else 1.0), rounding)
         memory.excess = max(doubt, 0.1 * memory.doubt if memory.falls else falls[-1])
         memory.stuck = len(falls) > 1 and max(falls[-2:]) <= rounding
         memory.falls, memory.doubt = falls, doubt
+
+
+def _remainder(falls: tuple[float, ...], ratio: float = 0.0) -> float:
+    """What falls add up to that go on like the last ones, each at least that share of the one before."""
+    ratios = [now / then if then > 0 else 1.0 for then, now in itertools.pairwise(falls)]
+    ratio = min(max([*ratios, ratio]), 0.97)
+    return falls[-1] * ratio / (1.0 - ratio)
 
 
 @dataclasses.dataclass

@@ -14,13 +14,13 @@ import scipy.sparse as sp
 from ..base import Loss, Sampler
 from ..core import pass_
 from ..core.batches import Block
+from ..core.errors import BlockError
 from ..core.feed import Feed, Order, no_watch
 from ..core.problem import Problem
 from ..core.rows import Rows, join
 from ..core.state import State
 from ..sampling import Sequential
 from .ahead import ahead
-from .errors import BlockError
 from .source import Source
 from .spill import room
 from .survey import Survey, fitting, numbered
