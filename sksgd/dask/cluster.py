@@ -128,13 +128,18 @@ class Cluster:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Say so where the scheduler does not answer any more."""
+        """Say so where the scheduler does not answer any more, or something is lost for good."""
         try:
             yield
         except (CancelledError, CommClosedError, OSError) as error:
             lost = getattr(error, "reason", "") == "scheduler-connection-lost" or isinstance(error, CommClosedError)
             if not lost and self.client.status == "running":
-                raise
+                if not isinstance(error, CancelledError):
+                    raise
+                raise RuntimeError(
+                    "Something was lost with its worker, or cancelled, that Dask cannot make again. Give partitions "
+                    "that it can make (from files, delayed, submitted), and no scattered ones."
+                ) from error
             raise RuntimeError(
                 f"The scheduler of {self.client!r} was lost. The model is as before the call; connect to a scheduler "
                 "and train again."
