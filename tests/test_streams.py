@@ -1,5 +1,7 @@
 """Fits over sources: against fits of the same rows in memory, a loop over buffers by hand, and exact optima."""
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -74,7 +76,7 @@ def test_any_chunks(blocks, buffer, sizes):
         def __init__(self, **options):
             super().__init__(X, TWO, **options)
             ends = [0, *np.minimum(np.cumsum(sizes), N).astype(int).tolist(), N]
-            self.places = [[slice(*pair)] for pair in zip(ends, ends[1:], strict=False)]
+            self.places = [[slice(*pair)] for pair in itertools.pairwise(ends)]
 
     memory = LogisticClassifier(**ADAGRAD).fit(X, TWO)
     stream = LogisticClassifier(**ADAGRAD).fit(Cut(block_rows=blocks, buffer_rows=buffer))

@@ -82,7 +82,7 @@ class BlockLoop(Loop):
 
     def resting(self) -> State:
         """As after the last whole pass: no optimizer need be able to go on from the middle of one."""
-        return self.last if self.midway else self.state.copy()
+        return (self.last if self.midway else self.state).copy()
 
     def fall_back(self) -> State:
         return self.best
