@@ -369,6 +369,8 @@ class BlockOptimizer(Component):
     """
 
     blockwise: ClassVar[bool] = True
+    #: Whether `improve` asks nothing of a feed but sums over its rows, and to see some of them.
+    by_sums: ClassVar[bool] = False
     n_slots: ClassVar[int] = 0
     usual_rate: ClassVar[float | None] = 1.0
 

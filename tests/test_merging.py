@@ -23,7 +23,7 @@ def rows_of(kind, dtype):
 
 
 def test_every_entry_of_a_state_says_how_it_merges():
-    model, state = fitted(rows_of("dense", np.float64), slice(None), optimizer="adam")
+    _model, state = fitted(rows_of("dense", np.float64), slice(None), optimizer="adam")
     assert set(RULES) == set(state.__dict__)
 
 
@@ -39,7 +39,8 @@ def test_weights_slots_and_averages_are_means_and_counters_add_up(kind, dtype, o
     expected = 0.25 * a.lines.astype(np.float64) + 0.75 * b.lines.astype(np.float64)
     np.testing.assert_allclose(merged.lines, expected, rtol=1e-6 if dtype == np.float32 else 1e-14)
     np.testing.assert_allclose(merged.bias, 0.25 * a.bias + 0.75 * b.bias, rtol=1e-14)
-    assert merged.lines.dtype == dtype and merged.lines.ndim == 3
+    assert merged.lines.dtype == dtype
+    assert merged.lines.ndim == 3
     assert (merged.t, merged.n_passes, merged.n_samples_seen) == (40, 1, 60)
     np.testing.assert_array_equal(before, [a.lines, b.lines])
     np.testing.assert_allclose(merged.weights(model._problem_)[0], merged.lines[-1 if a.averaged else 0])

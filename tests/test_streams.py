@@ -14,12 +14,12 @@ from streamed import ADAGRAD, THREE, TWO, WEIGHT, D, N, Rows, X, Y, ranges
 from sksgd import LinearRegressor, LogisticClassifier
 from sksgd.core import pass_
 from sksgd.core.batches import Block
-from sksgd.core.intake import _drawn
 from sksgd.core.state import State
 from sksgd.losses import Quantile
 from sksgd.sampling import Reshuffle
 from sksgd.stream import NumpySource
 from sksgd.stream.feed import StreamFeed
+from sksgd.stream.intake import drawn
 
 #: Parts of 20 rows, of which two fill the buffer: rows are read in every pass.
 SMALL = {"block_rows": 20, "buffer_rows": 40}
@@ -200,7 +200,7 @@ HELD = {**ADAGRAD, "early_stopping": True, "validation_fraction": 0.2, "max_iter
 
 @pytest.mark.parametrize("options", [SMALL, {"block_rows": 7, "buffer_rows": 30}, {}], ids=["20", "7", "in memory"])
 def test_held_out_rows_do_not_depend_on_the_blocks(options):
-    held = _drawn(N, 0.2, int(np.random.RandomState(0).randint(1 << 31)))
+    held = drawn(N, 0.2, int(np.random.RandomState(0).randint(1 << 31)))
     assert 0.1 * N < held.sum() < 0.3 * N
     model = LogisticClassifier(**HELD).fit(NumpySource(X, TWO, **options))
     assert_same(model, LogisticClassifier(**{**HELD, "early_stopping": False}).fit(X[~held], TWO[~held]))
@@ -210,11 +210,11 @@ def test_held_out_rows_do_not_depend_on_the_blocks(options):
 
 
 def test_rows_are_held_out_by_a_hash_of_their_number():
-    drawn = _drawn(100_000, 0.1, 5)
-    assert abs(drawn.mean() - 0.1) < 5 * np.sqrt(0.09 / 100_000)
-    assert np.array_equal(_drawn(1000, 0.1, 5), drawn[:1000])
-    assert not np.array_equal(_drawn(1000, 0.1, 6), drawn[:1000])
-    assert np.all(_drawn(1000, 0.3, 5) >= drawn[:1000])
+    held_out = drawn(100_000, 0.1, 5)
+    assert abs(held_out.mean() - 0.1) < 5 * np.sqrt(0.09 / 100_000)
+    assert np.array_equal(drawn(1000, 0.1, 5), held_out[:1000])
+    assert not np.array_equal(drawn(1000, 0.1, 6), drawn[:1000])
+    assert np.all(drawn(1000, 0.3, 5) >= drawn[:1000])
 
 
 @pytest.mark.parametrize("params", [ADAGRAD, {}], ids=["adagrad", "newton"])

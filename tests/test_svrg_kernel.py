@@ -156,7 +156,7 @@ def test_design(X, weight, centre):
     assert design.n == len(rows)
     Z = design.split.inwards(rows)
     mean = share @ Z
-    dense = np.arange(design.split.width) < design.dense.shape[1]
+    dense = np.arange(design.split.width) < design.split.n_dense
     np.testing.assert_allclose(design.mean, np.where(dense, mean, 0.0) if centre else 0.0, atol=1e-14)
     Z = Z - design.mean
     np.testing.assert_allclose(design.square, share @ Z**2, rtol=1e-12)

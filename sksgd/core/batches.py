@@ -33,6 +33,8 @@ class Block(Feed):
         Leave CSR rows as they are, duplicates and all, and count rows of weight zero as rows: for plain SGD only.
     """
 
+    in_memory = True
+
     def __init__(
         self,
         X: Any,
@@ -45,8 +47,8 @@ class Block(Feed):
         self.X, self.as_given = X if as_given else canonical(X), as_given
         self.y = unlocked(np.ascontiguousarray(y, dtype=np.float64))
         self.source, self.offset = source, offset
-        #: What an optimizer keeps of these rows from one pass to the next.
-        self.kept: Any = None
+        #: The places of the rows among those present in the feed that they are a part of.
+        self.at: Any = slice(None)
         self.present: np.ndarray | None = None
         if weight is not None and not as_given and (weight == 0).any():
             # In the integers of a sampler's order, or kernels would be compiled for others too.
@@ -117,6 +119,14 @@ class Block(Feed):
         return max(1.0, self.X.nnz / max(1, self.X.shape[0]) if sp.issparse(self.X) else self.X.shape[1])
 
     @property
+    def places(self) -> np.ndarray:
+        """The numbers of the rows present."""
+        n = self.X.shape[0]
+        if self.present is not None:
+            return self.present
+        return np.arange(n, dtype=np.int32 if n < 2**31 else np.int64)
+
+    @property
     def targets(self) -> Rows:  # type: ignore[override]
         """Coded targets and weights of the rows present."""
         all_rows = Rows(None, self.y, self.weight)
@@ -139,6 +149,10 @@ class Block(Feed):
         rows = np.ascontiguousarray(order) if self.present is None else self.present[order]
         weight: Any = 1.0 if self.weight is None else self.weight[rows]
         return rows, weight if factor is None else np.ascontiguousarray(weight * factor)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without what can be found anew; arrays that come read-only out of a pickle are unlocked.
+        return Block, (self.X, self.y, self.weight, self.source, self.offset, self.as_given)
 
     # ---- as a feed ---------------------------------------------------------------------------------------------------
 

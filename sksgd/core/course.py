@@ -1,4 +1,4 @@
-"""The way of SVRG over the rows of a fit: walks of corrected steps, and searches over what they span."""
+"""The way of SVRG over the rows of a fit: points, and searches over what walks and gradients span."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .batches import Block
 from .descent import Margins
 from .design import Design
+from .feed import Feed
 from .subspace import Subspace
+from .whitening import Whitening, suits
 
 #: Steps of the past that are searched along.
 KEPT = 5
@@ -42,7 +43,7 @@ class Point:
 
 
 class Course:
-    """Weights on their way to the minimum of the objective over the rows of a block.
+    """Weights on their way to the minimum of the objective over the rows of a feed.
 
     Attributes
     ----------
@@ -52,10 +53,11 @@ class Course:
         The second derivative of the penalty where it is smooth.
     """
 
-    def __init__(self, problem: Any, coef: np.ndarray, intercept: np.ndarray, block: Block, past: Any):
+    def __init__(self, problem: Any, coef: np.ndarray, intercept: np.ndarray, feed: Feed, past: Any):
         self.problem, self.K = problem, len(coef)
-        self.design = design = Design(block, problem.fit_intercept)
+        self.design = design = Design(feed, problem.fit_intercept)
         self.margins = Margins(problem.loss, design.y, design.weight, self.K)
+        self._room = feed.room
         self.alpha = design.split.inwards(np.full(design.split.n_features, problem.alpha))
         self.bounds = None if problem.bounds is None else np.ascontiguousarray(design.split.inwards(problem.bounds))
         one, two = (problem.penalty.value(w, 1.0) for w in (1.0, 2.0))
@@ -70,11 +72,13 @@ class Course:
         u = np.column_stack([w, intercept + w @ design.mean])
         self.point = self._measure(u, self._products(u[None])[0])
         self._bend_of: tuple[Any, Any] = (None, None)
+        self._dependent = self.smooth and suits(design)
+        self._whitening: tuple[Any, Any] = (None, None)
         columns, steps = past
         ours: Any = design.split.columns
         same = np.array_equal(columns, ours) and all(step.shape == u.shape for step in steps)
         self.steps: list[np.ndarray] = list(steps) if same else []
-        self.moves: list[np.ndarray] = list(self._products(np.stack(self.steps))) if self.steps and self.smooth else []
+        self.moves: list[np.ndarray] = self._products(np.stack(self.steps)) if self.steps and self.smooth else []
 
     def past(self) -> tuple[Any, tuple[np.ndarray, ...]]:
         """The steps of the last passes, with the features that they are for; None for all."""
@@ -88,34 +92,50 @@ class Course:
 
     # ---- points ------------------------------------------------------------------------------------------------------
 
-    def _products(self, steps: np.ndarray) -> np.ndarray:
-        """What steps (m, K, width + 1) add to the scores: (m, n, K)."""
-        flat = steps.reshape(-1, steps.shape[2])
-        products = self.design.products(flat[:, :-1]) + flat[:, -1]
-        return np.ascontiguousarray(products.reshape(len(products), len(steps), self.K).transpose(1, 0, 2))
+    def _products(self, steps: np.ndarray) -> list[np.ndarray]:
+        """What each of the steps (m, K, width + 1) adds to the scores (n, K)."""
+        K, flat = self.K, steps.reshape(-1, steps.shape[2])
+        products = self.design.products(flat[:, :-1])
+        moves = [products] if len(steps) == 1 else [self._room(self.design.n, K) for _ in steps]
+        for at, _ in self.margins.runs():
+            for i, move in enumerate(moves):
+                own = slice(i * K, (i + 1) * K)
+                move[at] = products[at, own] + flat[own, -1]
+        return moves
+
+    def _sum(self, scores: np.ndarray, move: np.ndarray) -> np.ndarray:
+        """Scores after a move."""
+        total = self._room(*scores.shape)
+        for at, _ in self.margins.runs():
+            np.add(scores[at], move[at], out=total[at])
+        return total
 
     def _measure(self, u: np.ndarray, scores: np.ndarray) -> Point:
         """The point of these weights."""
-        totals, slopes, bends = self.margins.derivatives(scores, 0.0)
-        mass, weight = self.margins.mass, self.design.weight
-        if self.problem.loss.joint:  # whose bends are shares s times row weights; the Hessian has s (1 - s)
-            bends *= 1.0 - bends if weight is None else 1.0 - bends / weight[:, None]
-        slope = np.column_stack([self.design.sums(slopes), slopes.sum(axis=0)]) / mass
+        totals, weight = np.zeros(self.margins.n_systems), self.design.weight
+        slopes, bends = (self._room(*scores.shape) for _ in range(2))
+        for at, margins in self.margins.runs():
+            values, slopes[at], bends[at] = margins.derivatives(scores[at], 0.0)
+            totals += values
+            if self.problem.loss.joint:  # whose bends are shares s times row weights; the Hessian has s (1 - s)
+                bends[at] *= 1.0 - (bends[at] if weight is None else bends[at] / weight[at, None])
+        slope = np.column_stack([self.design.sums(slopes), slopes.sum(axis=0)]) / self.margins.mass
         return Point(u, scores, slopes, bends, slope, self._objective(totals, scores, u))
 
-    def _bend(self) -> np.ndarray:
-        """The diagonal of the Hessian of the mean loss at the point, (K, width + 1)."""
-        if self._bend_of[0] is not self.point:
-            bends = self.point.bends
+    def _bend(self, point: Point | None = None) -> np.ndarray:
+        """The diagonal of the Hessian of the mean loss at a point, (K, width + 1), if not another at the present."""
+        point = point or self.point
+        if self._bend_of[0] is not point:
+            bends = point.bends
             bend = np.column_stack([self.design.square_sums(bends), bends.sum(axis=0)]) / self.margins.mass
-            self._bend_of = self.point, bend
+            self._bend_of = point, bend
         return self._bend_of[1]
 
     def _objective(self, totals: np.ndarray, scores: np.ndarray, u: np.ndarray) -> float:
         """The objective at these scores and weights; infinite where `Margins` does not give the losses themselves."""
         from ..kernels.dense import total_penalty
 
-        if self.problem.loss.link == "log" and not np.abs(scores).max(initial=0.0) <= REACH:
+        if self.problem.loss.link == "log" and not (scores.min() >= -REACH and scores.max() <= REACH):
             return np.inf
         loss = float(totals.sum()) / self.margins.mass
         if self.problem.penalty.free:
@@ -125,17 +145,25 @@ class Course:
 
     def _go(self, u: np.ndarray, scores: np.ndarray) -> bool:
         """Go to these weights if the objective is lower there; whether it is."""
-        point = self._measure(u, np.ascontiguousarray(scores))
+        point = self._measure(u, scores)
         lower = point.objective < self.point.objective
         if lower:
             self.point = point
         return lower
 
     def decrement(self) -> float:
-        """What the objective would fall by if every weight went to its minimum, and none knew of the others."""
+        """What the objective would fall by if every weight went to its minimum, and none knew of the others.
+
+        In whitened coordinates, if there are; more, by as much as curvatures have become less since.
+        """
         from ..kernels.svrg import decrement
 
         point = self.point
+        whitening = self._whitening[1]
+        if whitening is not None:
+            slope = point.slope + self.strength * point.u
+            gain = -0.5 * float((slope * whitening.step(slope)).sum())
+            return gain * max(1.0, whitening.bend / max(float(point.bends.mean()), 1e-300))
         bend = self._bend()
         bend = np.maximum(bend, 1e-6 * np.append(self.design.square, 1.0) * bend[:, -1:])
         w, slope, of_w = (np.ascontiguousarray(values[:, :-1]) for values in (point.u, point.slope, bend))
@@ -154,64 +182,47 @@ class Course:
         short by.
         """
         loss, design, point = self.problem.loss, self.design, self.point
-        share = np.ones(design.n) if design.weight is None else design.weight
         # The matrix diag(s) - s s' is at most twice the largest element of its diagonal.
         factor = 2.0 if loss.joint else 1.0
-        bends, bend = factor * point.bends.max(axis=1) / share, factor * self._bend().max(axis=0)
-        bound = loss.max_curvature if np.isfinite(loss.max_curvature) else float((share * bends).mean())
-        bends = bends + lift * np.maximum(bound - bends, 0.0)
+        bound = loss.max_curvature
+        if not np.isfinite(bound):
+            bound = factor * sum(float(point.bends[at].max(axis=1).sum()) for at, _ in self.margins.runs()) / design.n
+        bend = factor * self._bend().max(axis=0)
         bend = bend + lift * np.maximum(bound * np.append(design.square, 1.0) - bend, 0.0)
         total = bend + self.strength
         usable = (total > 0) & np.isfinite(total)
         steps = np.where(usable, 1.0 / np.where(usable, total, 1.0), 0.0)
-        norms = bends * (steps[-1] + design.norms(steps[:-1]))
-        mean = (share * norms).mean()
-        often = 0.5 + 0.5 * norms / mean if mean > 0 else np.ones(design.n)
-        longest = (norms / often).max() + (self.strength * steps).max()
+        often, total = design.norms(steps[:-1]), 0.0
+        for at, margins in self.margins.runs():
+            bends = factor * point.bends[at].max(axis=1) / margins.weight
+            often[at] = (bends + lift * np.maximum(bound - bends, 0.0)) * (steps[-1] + often[at])
+            total += float(np.sum(margins.weight * often[at]))
+        mean, longest = total / design.n, 0.0
+        for at, _ in self.margins.runs():
+            norms = often[at].copy()
+            often[at] = 0.5 + 0.5 * norms / mean if mean > 0 else 1.0
+            longest = max(longest, float((norms / often[at]).max()))
+        longest += (self.strength * steps).max()
         if not self.problem.fit_intercept:
             steps[-1] = 0.0
         return steps / longest if longest > 0 else steps, often
 
-    # ---- walks -------------------------------------------------------------------------------------------------------
+    def whiten(self, at: np.ndarray | None) -> np.ndarray | None:
+        """Whiten columns that depend on each other, with the curvatures at the weights `at` or else at the point.
 
-    def visits(self, order: np.ndarray, often: np.ndarray) -> np.ndarray:
-        """Rows in a random order, each about as often as it is to be visited, times its weight."""
-        rng = np.random.Generator(np.random.SFC64(order[:16]))
-        often = often if self.design.weight is None else often * self.design.weight
-        edges = np.floor(np.cumsum(often[order]) + rng.random())
-        visits = np.repeat(order, np.diff(edges, prepend=0.0).astype(np.int64))
-        rng.shuffle(visits)
-        return visits
-
-    def walk(self, step: np.ndarray, often: np.ndarray, order: np.ndarray) -> list[np.ndarray]:
-        """From the point along rows by corrected steps; where it ends and, if all is smooth, before it the mean."""
-        from ..kernels.svrg import EXTRA, Columns, Work, inner_loop
-
-        design, point, K = self.design, self.point, self.K
-        dense = slice(0, design.split.n_dense)
-        pull = step[:-1] * self.strength[:-1]
-        keep = pull / (1.0 + pull) if self.smooth else self.alpha
-        drag = step * point.slope
-        if self.smooth:
-            drag[:, :-1] *= 1.0 - keep
-        ours = (design.mean[dense], step[dense], keep[dense], point.u[:, dense].copy(), np.zeros((K, dense.stop)))
-        columns = Columns(design.dense, *ours, np.ascontiguousarray(drag[:, dense]))
-        records = np.zeros((0 if design.rows is None else design.split.width, 3 * K + EXTRA))
-        if design.rows is not None:
-            records[:, :K], records[:, 2 * K : 3 * K] = point.u[:, :-1].T, drag[:, :-1].T
-            records[:, 3 * K + 1], records[:, 3 * K + 2] = step[:-1], keep
-            if self.smooth:
-                records[:, 3 * K + 3] = np.log1p(-keep)
-        bias = np.stack([point.u[:, -1], np.zeros(K), drag[:, -1]])
-        penalty = None if self.smooth else self.problem.penalty
-        slopes = point.slopes if design.weight is None else point.slopes / design.weight[:, None]
-        work = Work(design.y, order, slopes, 1.0 / often)
-        inner_loop(self.problem.loss, penalty, work, columns, design.rows, records, bias, step[-1], self.bounds)
-        end = np.column_stack([columns.w, records[dense.stop :, :K].T, bias[0]])
-        if not self.smooth:
-            return [end]
-        total = np.column_stack([columns.total, records[dense.stop :, K : 2 * K].T, bias[1]])
-        return [total / max(len(order), 1), end]
+        Returns the weights, or None if the columns are left as they are.
+        """
+        if not self._dependent:
+            return None
+        point = self.point if at is None else None
+        at = self.point.u if at is None else at
+        if at is not self._whitening[0]:
+            point = point or self._measure(at, self._products(at[None])[0])
+            whitening = Whitening.of(
+                self.design, point.bends, self._bend(point), self.strength, self.problem.fit_intercept
+            )
+            self._dependent, self._whitening = whitening is not None, (at, whitening)
+        return at if self._dependent else None
 
     # ---- searches ----------------------------------------------------------------------------------------------------
 
@@ -222,8 +233,9 @@ class Course:
         if not np.isfinite(steps).all():
             return False
         moves = self._products(steps)
-        scores = begin.scores + moves[-1]
-        objective = self._objective(self.margins.total(scores), scores, ends[-1])
+        scores = self._sum(begin.scores, moves[-1])
+        totals = (margins.total(scores[at]) for at, margins in self.margins.runs())
+        objective = self._objective(sum(totals, np.zeros(self.margins.n_systems)), scores, ends[-1])
         good = objective < begin.objective
         if self.smooth:
             self._search(steps, moves)
@@ -239,7 +251,12 @@ class Course:
         else:
             self._search_face(-step * (self.point.slope + self._pull())[None])
 
-    def _search(self, steps: np.ndarray, moves: np.ndarray) -> None:
+    def descend_whitened(self) -> None:
+        """Search along the gradient in whitened coordinates."""
+        steps = self._whitening[1].step(self.point.slope + self.strength * self.point.u)[None]
+        self._search(steps, self._products(steps))
+
+    def _search(self, steps: np.ndarray, moves: list[np.ndarray]) -> None:
         """Go to the minimum over the span of steps (m, K, width + 1), steps of the past and the intercept."""
         point = self.point
         space = self._span(steps, moves, self.strength * point.u, (self.steps, self.moves))
@@ -248,27 +265,32 @@ class Course:
         a = space.minimise(point.scores)
         step, move = space.step(a), space.move(a)
         # Directions have size 1: of a step much shorter than their coefficients, most digits have cancelled.
-        size, parts = np.sqrt(np.mean(move * move)), np.abs(a).sum()
-        if CANCELLED * parts < size < np.inf and self._go(point.u + step, point.scores + move) and size > 1e-4 * parts:
-            self.steps, self.moves = [step / size, *self.steps][:KEPT], [move / size, *self.moves][:KEPT]
+        size, parts = _size(move), np.abs(a).sum()
+        here = CANCELLED * parts < size < np.inf
+        if here and self._go(point.u + step, self._sum(point.scores, move)) and size > 1e-4 * parts:
+            move /= size
+            self.steps, self.moves = [step / size, *self.steps][:KEPT], [move, *self.moves][:KEPT]
 
-    def _span(self, steps: Any, moves: Any, pull: np.ndarray, past: tuple[list, list]) -> Subspace | None:
+    def _span(self, steps: Any, moves: list[np.ndarray], pull: np.ndarray, past: tuple[list, list]) -> Subspace | None:
         """The subspace of these directions, those of the past and the intercept; None if nothing moves."""
         steps, moves = list(steps), list(moves)
         if self.problem.fit_intercept:
             alone = np.zeros_like(self.point.u)
             alone[:, -1] = steps[0][:, -1] if self.problem.loss.joint else 1.0
             steps.append(alone)
-            moves.append(np.broadcast_to(alone[:, -1], moves[0].shape))
-        sizes = [np.sqrt(np.mean(move * move)) for move in moves]
+            moves.append(self._room(*moves[0].shape))
+            moves[-1][...] = alone[:, -1]
+        sizes = [_size(move) for move in moves]
         # Where products nearly cancel, as along offsets that are not subtracted, little is left but rounding.
         spread = np.sqrt(np.append(self.design.square, 1.0))
         used = [i for i, size in enumerate(sizes) if CANCELLED * (abs(steps[i]) @ spread).max() < size < np.inf]
         if not used:
             return None
         all_steps = [steps[i] / sizes[i] for i in used] + past[0]
-        all_moves = [moves[i] / sizes[i] for i in used] + past[1]
-        return Subspace(self.margins, np.stack(all_steps), np.stack(all_moves), pull, self.strength)
+        for i in used:
+            moves[i] /= sizes[i]
+        all_moves = [moves[i] for i in used] + past[1]
+        return Subspace(self.margins, np.stack(all_steps), all_moves, pull, self.strength, self._room)
 
     def _search_face(self, steps: np.ndarray) -> None:
         """The same where zeros stay zero, and weights at bounds there; what would change its sign ends at zero."""
@@ -286,7 +308,7 @@ class Course:
         u[:, :-1][u[:, :-1] * w < 0] = 0.0
         if self.bounds is not None:
             u[:, :-1] = np.clip(u[:, :-1], *self.bounds)
-        if np.isfinite(u).all() and self._go(u, point.scores + self._products((u - point.u)[None])[0]):
+        if np.isfinite(u).all() and self._go(u, self._sum(point.scores, self._products((u - point.u)[None])[0])):
             self.steps = [u - point.u, *self.steps][:KEPT]
 
     def _pull(self) -> np.ndarray:
@@ -296,3 +318,8 @@ class Course:
         result = np.zeros_like(self.point.u)
         result[:, :-1] = pulls(self.problem.penalty, np.ascontiguousarray(self.point.u[:, :-1]), self.alpha)
         return result
+
+
+def _size(move: np.ndarray) -> float:
+    """The root of the mean square."""
+    return float(np.sqrt(np.vdot(move, move) / move.size))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,9 @@ import numpy as np
 from ..base import Loss
 from .penalised import Proximal, Ridge
 from .quadratic import gram_of
+
+#: Scores that are worked on at a time.
+RUN = 1 << 16
 
 
 class Margins:
@@ -43,6 +46,13 @@ class Margins:
         """Those of some of the rows."""
         weight = self.weight[part] if isinstance(self.weight, np.ndarray) else None
         return Margins(self.loss, self.y[part], weight, len(self.smoothing), self.smoothing)
+
+    def runs(self) -> Iterator[tuple[slice, Margins]]:
+        """All rows, some at a time, with their places."""
+        size = max(1, RUN // len(self.smoothing))
+        for first in range(0, len(self.y), size):
+            part = slice(first, min(first + size, len(self.y)))
+            yield part, self.take(part)
 
     def smoothed(self, smoothing: np.ndarray | None) -> Margins:
         """The same rows with another smoothing."""

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import copy
+import sys
 import warnings
 from typing import Any, Self
 
-import joblib
 import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ..stream.errors import BlockError
-from ..stream.source import Source
 from . import blocks, loop
 from .batches import Block
+from .errors import BlockError
 from .feed import Feed
 from .fitting import Fit, Unfinished
 from .intake import Intake
-from .predict import raw_scores, source_scores
+from .predict import raw_scores
 from .problem import Problem
 from .reports import Reports
 from .resuming import Resuming
 from .state import State
 from .stopping import Progress
+from .supply import Supply
 from .support import TrainingSupport
 
 
@@ -102,8 +102,10 @@ class BaseLinearSGD(TrainingSupport, Intake, Resuming, Reports):
     def _parameters_key(self) -> str:
         """What tells these parameters from others that lead to another model."""
         params = self.get_params(deep=False)
-        del params["verbose"]
-        return joblib.hash({name: value for name, value in params.items() if name != "random_state"})
+        for name in ("random_state", "verbose"):
+            del params[name]
+        with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
+            return repr(params)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         """One pass over a block of a stream; see the `partial_fit` of the subclasses."""
@@ -219,9 +221,8 @@ class BaseLinearSGD(TrainingSupport, Intake, Resuming, Reports):
     def _scores(self, X: Any) -> np.ndarray:
         """Raw predictions of shape (n, K)."""
         check_is_fitted(self)
-        if isinstance(X, Source):
-            self._take_features(X, self.n_features_in_ if X.n_features is None else X.n_features, False)
-            return source_scores(X, *self._weights())
+        if isinstance(X, Supply):
+            return X.scores(self, *self._weights())
         return raw_scores(self, X, *self._weights(), dtype=[np.float64, np.float32])
 
     def __sklearn_tags__(self) -> Any:

@@ -13,7 +13,7 @@ from .descent import constants
 from .sweeps import Sweep
 
 if TYPE_CHECKING:
-    from ..base import Loss, Sampler
+    from ..base import Horizon, Loss, Sampler, Schedule
     from .batches import Block
     from .problem import Problem
     from .quadratic import Coordinates
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 #: The rows of a pass in their order, and factors of their weights or None. An order is for the feed that gave it.
 Order = tuple[Any, np.ndarray | None]
-
-
+#: A context to work on a block in, which gives what to call after it: that says whether to stop.
 Watch = Callable[[], contextlib.AbstractContextManager[Callable[[], bool]]]
 
 
@@ -57,8 +56,12 @@ class Feed:
     shape: tuple[int, int]
     dtype: np.dtype
     sparse: bool
+    #: Whether the rows are in memory, in one block.
+    in_memory: bool = False
+    #: What an optimizer keeps of the rows from one pass to the next.
+    kept: Any = None
     #: Told that a block is about to be worked on in a pass, it gives a context to do so in, and what to call after it.
-    watch: Watch = no_watch
+    watch: Watch = staticmethod(no_watch)
     targets: Rows
     squares: np.ndarray
     total_weight: float
@@ -104,8 +107,16 @@ class Feed:
         return np.empty(shape)
 
     def updates(self, batch_size: int | None) -> int:
-        """The updates of a pass in batches of so many rows, None for all."""
+        """By how much a pass in batches of so many rows, None for all, moves on the number of updates of a state."""
         return 1 if batch_size is None else -(-len(self) // batch_size)
+
+    def bind(self, schedule: Schedule, horizon: Horizon, batch_size: int | None) -> Schedule:
+        """The schedule for the numbers that a state gives to updates; `horizon` is in these."""
+        return schedule.bind(horizon)
+
+    def meet(self, problem: Problem, before: Schedule | None) -> Schedule:
+        """The schedule of the problem for these rows, see `sksgd.base.Schedule.meet`."""
+        return problem.schedule.meet(problem, self, before)
 
     def n_subtasks(self, problem: Problem) -> int | None:
         """How many blocks a pass tells `watch` of, None where nobody knows."""

@@ -27,7 +27,7 @@ class Memory:
     best : tuple or None
         The best weights of a fit, with the centre of the columns; None on a stream.
     mark : tuple
-        The `fingerprint` of the fit.
+        What tells the fit from others: objectives of the same are comparable.
     curve : tuple of float
         The objective of the average after each pass of it, and that of the start.
     ahead : bool
@@ -70,13 +70,6 @@ class Memory:
     def blank(self) -> bool:
         """Whether the start is at zero."""
         return not (self.coef.any() or self.intercept.any())
-
-
-def fingerprint(problem: Any, block: Any) -> tuple[Any, ...]:
-    """What tells a fit from another: objectives of the same are comparable."""
-    size, weights = float(np.abs(block.y).sum()), block.total_weight
-    first = float(block.X[:1].sum()) if block.X.shape[0] else 0.0
-    return block.X.shape, len(block), size, weights, first, problem.penalty, np.asarray(problem.alpha).tobytes()
 
 
 def n_values(X: Any) -> int:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..stream.errors import BlockError
+from .errors import BlockError
 from .feed import Feed, Order
 from .problem import Problem
 from .state import State

@@ -30,8 +30,8 @@ def _same(a: Any, b: Any, of_a: float, of_b: float) -> Any:
     return a
 
 
-#: Of every entry of a `State` how two of them merge. Slots and averages are lines. Counts of updates tell how long slots
-#: and averages have been gathered by each, hence the larger; those of rows tell what both have seen together.
+#: Of every entry of a `State` how two of them merge. Slots and averages are lines. Counts of updates tell how long each
+#: has gathered these, hence the larger; those of rows tell what both have seen together.
 RULES: dict[str, Rule] = {
     "lines": _mean,
     "bias": _mean,
@@ -84,5 +84,5 @@ def merge(a: State, b: State, mass_a: float, mass_b: float) -> State:
     of_a = mass_a / (mass_a + mass_b)
     merged, entries = a.copy(), (a.__dict__, b.__dict__)
     for name, rule in RULES.items():
-        setattr(merged, name, rule(*(entry[name] for entry in entries), of_a, 1.0 - of_a))
+        setattr(merged, name, rule(entries[0][name], entries[1][name], of_a, 1.0 - of_a))
     return merged

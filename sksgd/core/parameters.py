@@ -180,7 +180,7 @@ class ProblemParameters(NestedParameters):
             n_jobs=getattr(self, "n_jobs", None),
         )
         choice = self._choice(problem, d, feed.sparse, self._n_outputs, before)
-        schedule = self._schedule(choice.optimizer).bind(horizon)
+        schedule = feed.bind(self._schedule(choice.optimizer), horizon, problem.batch_size)
         return dataclasses.replace(problem, optimizer=choice.optimizer, schedule=schedule, choice=choice)
 
     def _alpha(self, d: int) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,6 @@ from scipy.special import expit
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
-from ..stream.ahead import ahead
-from ..stream.errors import BlockError
-from ..stream.source import Source
-from ..stream.survey import fitting, numbered
 from .arrays import unlocked
 
 #: Values of X from which on a compiled kernel is worth being loaded.
@@ -32,27 +27,11 @@ def raw_scores(estimator: Any, X: Any, coef: Any, intercept: np.ndarray, dtype: 
         finite = sp.issparse(coef)
         checked = validate_data(estimator, X, accept_sparse="csr", dtype=dtype, reset=False, ensure_all_finite=finite)
     with np.errstate(all="ignore"):
-        scores = _product(checked, coef, intercept)
+        scores = product(checked, coef, intercept)
         finite = np.isfinite(scores.sum())
     if not finite:
         assert_all_finite(checked, estimator_name=type(estimator).__name__, input_name="X")
     return scores
-
-
-def source_scores(source: Source, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
-    """X w + b of shape (n, K) for the rows of a source, block by block."""
-
-    def read() -> Iterator[np.ndarray]:
-        for part in range(source.n_parts):
-            for number, block in numbered(source.read(part)):
-                if isinstance(block, BlockError):
-                    raise block
-                X = block[0]
-                like = (sp.csr_array if sp.issparse(X) else np.empty)((0, coef.shape[1]))
-                yield _product(fitting(X, like, X.dtype, source, part, number), coef, intercept)
-
-    scores = list(ahead(read))
-    return np.concatenate(scores) if scores else np.empty((0, len(intercept)))
 
 
 def two_class_probabilities(scores: np.ndarray) -> np.ndarray:
@@ -67,7 +46,8 @@ def two_class_probabilities(scores: np.ndarray) -> np.ndarray:
     return out
 
 
-def _product(X: Any, coef: Any, intercept: np.ndarray) -> np.ndarray:
+def product(X: Any, coef: Any, intercept: np.ndarray) -> np.ndarray:
+    """X w + b of shape (n, K), for rows that need no check."""
     if is_clean(X) and type(coef) is np.ndarray and len(coef) == 1 and X.size >= LARGE:
         from ..kernels.predict import dense_scores
 

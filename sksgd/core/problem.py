@@ -51,7 +51,7 @@ class Problem:
 
     def meet(self, feed: Feed, before: Problem | None) -> Problem:
         """The problem with the schedule for these rows; `before` is that of the call which this one goes on from."""
-        schedule = self.schedule.meet(self, feed, None if before is None else before.schedule)
+        schedule = feed.meet(self, None if before is None else before.schedule)
         return self if schedule is self.schedule else dataclasses.replace(self, schedule=schedule)
 
     @functools.cached_property

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 
 from .arrays import unlocked
+
+if TYPE_CHECKING:
+    from .feed import Feed
 
 #: The share of rows in which a column of a sparse matrix must have a value to be taken as dense.
 DENSE = 0.25
@@ -32,12 +35,15 @@ class Split:
     columns: np.ndarray | None
 
     @classmethod
-    def of(cls, X: Any, empty: bool = True) -> Self:
-        """The split that suits these rows, with or without the columns in which they have no values."""
-        n, d = X.shape
-        if not sp.issparse(X):
+    def of(cls, feed: Feed, empty: bool = True) -> Self:
+        """The split that suits the rows, with or without the columns in which they have no values."""
+        n, d = len(feed), feed.shape[1]
+        if not feed.sparse:
             return cls(d, d, None)
-        counts = np.bincount(X.indices, minlength=d)
+        counts = np.zeros(d, np.int64)
+        for block in feed.blocks():
+            X = block.X if block.present is None else block.X[block.present]
+            counts += np.bincount(X.indices, minlength=d)
         dense = counts > DENSE * n
         n_dense, others = int(dense.sum()), ~dense if empty else (counts > 0) & ~dense
         if n_dense in (0, d) and (empty or (counts > 0).all()):

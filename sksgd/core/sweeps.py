@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,21 +75,14 @@ class Sweep:
         """The totals (S,) on the line from the weights that are held to the last ones, for a step length of each."""
         totals = (
             margins.total(self._before[part] + t * (self.scores[part] - self._before[part]))
-            for part, margins in self._runs()
+            for part, margins in self.margins.runs()
         )
         return sum(totals, np.zeros(self.margins.n_systems))
 
     def constant(self, intercept: np.ndarray) -> np.ndarray:
         """The totals (S,) of a model without features."""
-        totals = (margins.total(np.tile(intercept, (len(margins.y), 1))) for _, margins in self._runs())
+        totals = (margins.total(np.tile(intercept, (len(margins.y), 1))) for _, margins in self.margins.runs())
         return sum(totals, np.zeros(self.margins.n_systems))
-
-    def _runs(self) -> Iterator[tuple[slice, Margins]]:
-        """The losses, some rows at a time."""
-        size = max(1, PIECE // self.scores.shape[1])
-        for first in range(0, self.n, size):
-            part = slice(first, min(first + size, self.n))
-            yield part, self.margins.take(part)
 
     def smooth(self, widths: np.ndarray) -> None:
         """Smooth kinks by these widths (K,) from now on."""
@@ -98,5 +90,9 @@ class Sweep:
 
     def natural_smoothing(self) -> np.ndarray:
         """Widths (K,) in proportion to the losses where `measure` looked last, see `sksgd.core.descent.Margins`."""
-        sizes = (margins.sizes(self.scores[part]) for part, margins in self._runs())
-        return natural(sum(sizes, np.zeros((2, self.scores.shape[1]))))
+        return natural(self.sizes())
+
+    def sizes(self) -> np.ndarray:
+        """The sums (2, K) of `sksgd.core.descent.Margins.sizes` there."""
+        sizes = (margins.sizes(self.scores[part]) for part, margins in self.margins.runs())
+        return sum(sizes, np.zeros((2, self.scores.shape[1])))

@@ -239,7 +239,7 @@ class LogisticClassifier(ClassifierMixin, BaseLinearSGD):
         -------
         float
         """
-        return super().score(X, *self._targets_of(X, y, sample_weight))
+        return super().score(X, *self._truth(X, y, sample_weight))
 
     def to_sklearn(self) -> Any:
         """The fitted scikit-learn estimator that makes the same predictions.
@@ -282,7 +282,8 @@ class LogisticClassifier(ClassifierMixin, BaseLinearSGD):
         weight = np.ones(len(codes)) if sample_weight is None else sample_weight
         before = self._class_counts if running else np.zeros(len(classes))
         # Added one by one to what was there, so that the sums are the same to the last bit however rows are cut.
-        self._class_counts = np.bincount(np.append(classes, codes), weights=np.append(before, weight))
+        counts: Any = np.bincount(np.append(classes, codes), weights=np.append(before, weight))
+        self._class_counts = counts
 
     def _target_weights(self, coded: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray | None:
         if self.class_weight is None:

@@ -199,7 +199,7 @@ class LinearRegressor(RegressorMixin, BaseLinearSGD):
         float
             1 is best, 0 is a constant; mean over targets.
         """
-        y, sample_weight = self._targets_of(X, y, sample_weight)
+        y, sample_weight = self._truth(X, y, sample_weight)
         if self._fitted_loss().link == "identity":
             return super().score(X, y, sample_weight)
         scores = self._scores(X)

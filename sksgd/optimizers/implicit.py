@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from .. import track as at
 from ..base import BlockOptimizer, Penalty
 from ..core.batches import Block
-from ..core.descent import Margins, constants
-from ..core.implicit_memory import Memory, fingerprint, n_values
+from ..core.descent import Margins
+from ..core.feed import Feed
+from ..core.implicit_memory import Memory, n_values
 from ..core.rows import Rows, join
 from ..core.split import Split
 
@@ -105,7 +105,7 @@ class ImplicitSGD(BlockOptimizer):
     # ---- a stream ----------------------------------------------------------------------------------------------------
 
     def learn(self, problem: Any, memory: Memory, block: Any) -> None:
-        require_lazy(problem, block.X)
+        require_lazy(problem, block.sparse)
         memory.best, memory.gap = None, np.nan
         rows, order = Rows(block.X, block.y, block.weight), block.present
         if not memory.waiting and self._is_enough(memory, rows):
@@ -143,29 +143,29 @@ class ImplicitSGD(BlockOptimizer):
 
     def _open(self, problem: Any, memory: Memory, rows: Rows) -> None:
         """Find columns, moments and constants by these rows, then learn them."""
-        order = np.arange(len(rows), dtype=np.int32)
-        parts = self._survey(problem, memory, rows, order)
-        self._walk(problem, memory, parts, rows, order, judging=True, caution=CAUTION)
+        block, order = Block(rows.X, rows.y, rows.weight), np.arange(len(rows), dtype=np.int32)
+        self._survey(problem, memory, block)
+        self._walk(problem, memory, block.parts(memory.split), rows, order, judging=True, caution=CAUTION)
 
-    def _survey(self, problem: Any, memory: Memory, rows: Rows, order: np.ndarray, block: Any = None) -> Any:
-        """Split the columns and find their moments by these rows; begin at the given weights, or at constants.
-
-        Returns the parts of all rows.
-        """
+    def _survey(self, problem: Any, memory: Memory, feed: Feed) -> None:
+        """Split the columns and find their moments by these rows; begin at the given weights, or at constants."""
         from ..kernels.implicit import moments
 
         coef, intercept, (K, d) = memory.coef, memory.intercept, memory.coef.shape
-        memory.split = split = Split.of(rows.X)
-        m, sample = split.n_dense, Rows(None, rows.y, rows.weight).take(order)
+        memory.split = split = Split.of(feed)
+        m, sample = split.n_dense, feed.targets
         if problem.fit_intercept and memory.blank:
-            intercept = constants(problem.loss, sample.y, sample.weight, K)
-        outputs, sums = np.zeros((at.N_LINES, K)), np.zeros(at.N_SUMS)
+            intercept = feed.constants(problem.loss, K)
+        outputs = at.zeros(at.N_LINES, K)
         self._bend(problem, sample.take(slice(None, None, max(1, len(sample) // 1000))), intercept, outputs)
-        records = np.zeros((d if m < d else 0, at.HEAD + 2 * K))
-        track = at.Track(np.zeros(m), np.zeros(m), np.zeros(m), np.zeros((2, K, m)), records, outputs, sums)
-        parts = Block(rows.X, rows.y).parts(split) if block is None else block.parts(split)
-        weight = 1.0 if rows.weight is None else rows.weight
-        moments(self._rule(problem, memory), *parts, order, weight, track)
+        records = at.zeros(d if m < d else 0, at.HEAD + 2 * K)
+        track = at.Track(
+            at.zeros(m), at.zeros(m), at.zeros(m), at.zeros(2, K, m), records, outputs, at.zeros(at.N_SUMS)
+        )
+        ridge = self._rule(problem, memory).ridge
+        for block in feed.blocks():
+            weight = 1.0 if block.weight is None else block.weight
+            moments(ridge, problem.fit_intercept, *block.parts(split), block.places, weight, track)
         inner = split.inwards(coef)
         track.weights[:] = inner[:, :m]
         for k in range(K if m < d else 0):
@@ -173,7 +173,6 @@ class ImplicitSGD(BlockOptimizer):
         outputs[at.FLAT] = outputs[at.MEAN_FLAT] = intercept
         outputs[at.BIAS] = outputs[at.MEAN_BIAS] = intercept + inner[:, :m] @ track.mean
         memory.track = track
-        return parts
 
     @staticmethod
     def _bend(problem: Any, rows: Rows, constant: np.ndarray, outputs: np.ndarray) -> None:
@@ -222,13 +221,16 @@ class ImplicitSGD(BlockOptimizer):
         running: bool = False,
         judging: bool = False,
         caution: float = 0.0,
+        ours: bool = False,
     ) -> None:
-        """Learn rows in this order."""
+        """Learn rows in this order; the track is `ours` if nobody else has its arrays."""
         from ..kernels.dense import Work
         from ..kernels.implicit import walk
 
-        memory.track = track = at.Track(*(values.copy() for values in memory.track))
-        rule, weight = self._rule(problem, memory, caution), 1.0 if rows.weight is None else rows.weight
+        if not ours:
+            memory.track = at.Track(*(at.spaced(values) for values in memory.track))
+        track, rule = memory.track, self._rule(problem, memory, caution)
+        weight = 1.0 if rows.weight is None else rows.weight
         work = Work(np.ascontiguousarray(rows.y), order, weight)
         done = walk(rule, *parts, work, 0, len(order), running, judging, track)
         memory.finite = memory.finite and done == len(order) and all(np.isfinite(values).all() for values in track)
@@ -270,47 +272,48 @@ class ImplicitSGD(BlockOptimizer):
     # ---- passes over the same rows -----------------------------------------------------------------------------------
 
     def improve(
-        self, problem: Any, memory: Memory, block: Any, order: Callable[[], np.ndarray], enough: Callable[[], bool]
+        self, problem: Any, memory: Memory, feed: Any, order: Callable[[], Any], enough: Callable[[], bool]
     ) -> None:
-        require_lazy(problem, block.X)
-        rows, n, mark = Rows(block.X, block.y, block.weight), len(block), fingerprint(problem, block)
-        present = np.arange(n, dtype=np.int32) if block.present is None else block.present
+        require_lazy(problem, feed.sparse)
+        mark = (*feed.mark, problem.penalty, np.asarray(problem.alpha).tobytes())
         if memory.mark != mark:
-            self._set_out(problem, memory, block)
+            self._set_out(problem, memory, feed)
         memory.mark = mark
-        if memory.track is None or memory.track.sums[at.COUNT] != n:
-            parts = self._survey(problem, memory, rows, present, block)
-        else:
-            parts = block.parts(memory.split)
-            if memory.ahead:
-                self._restart(problem, memory)
-        self._walk(problem, memory, parts, rows, present[order()])
-        self._choose(problem, memory, block)
+        if memory.track is None or memory.track.sums[at.COUNT] != len(feed):
+            self._survey(problem, memory, feed)
+        elif memory.ahead:
+            self._restart(problem, memory)
+        ours = False
+        for block, places, _ in feed.visits(order()):
+            rows = Rows(block.X, block.y, block.weight)
+            self._walk(problem, memory, block.parts(memory.split), rows, block.places[places], ours=ours)
+            ours = True
+        self._choose(problem, memory, feed)
 
-    def _set_out(self, problem: Any, memory: Memory, block: Any) -> None:
+    def _set_out(self, problem: Any, memory: Memory, feed: Feed) -> None:
         """The best weights so far, on rows that are new: those at hand, or constants."""
         coef, intercept = self.weights(problem, memory, np.float64)
-        if memory.track is not None and memory.track.sums[at.COUNT] != len(block):
+        if memory.track is not None and memory.track.sums[at.COUNT] != len(feed):
             memory.coef, memory.intercept, memory.track = coef, intercept, None
         still, flat = nothing(problem, memory.coef), 0.0 * intercept
         if problem.fit_intercept:
-            flat = block.constants(problem.loss, len(flat))
-        lowest = problem.objective(block, still, flat)
+            flat = feed.constants(problem.loss, len(flat))
+        lowest = problem.objective(feed, still, flat)
         memory.pending, memory.waiting = (), 0
         memory.best, memory.objective = (still, flat, 0.0 * still[0]), lowest
         if coef.any() or intercept.any():
-            objective = problem.objective(block, coef, intercept)
+            objective = problem.objective(feed, coef, intercept)
             if objective < lowest:
                 memory.best, memory.objective = (coef, intercept, 0.0 * still[0]), objective
         memory.curve = (memory.objective,)
 
-    def _choose(self, problem: Any, memory: Memory, block: Any) -> None:
+    def _choose(self, problem: Any, memory: Memory, feed: Feed) -> None:
         """Keep the best weights, and estimate how far they are from the minimum."""
         if not memory.finite:
             memory.objective = np.nan
             return
         found = self._average(problem, memory), self._iterate(problem, memory)
-        average, iterate = (problem.objective(block, *outwards(*each, np.float64)) for each in found)
+        average, iterate = (problem.objective(feed, *outwards(*each, np.float64)) for each in found)
         memory.ahead = iterate < average
         for each, objective in zip(found, (average, iterate), strict=True):
             if objective < memory.objective or (is_explicit(problem.loss) and each is found[0]):
@@ -324,7 +327,7 @@ class ImplicitSGD(BlockOptimizer):
         """Begin the average anew."""
         from ..kernels.implicit import settle
 
-        memory.track = track = at.Track(*(values.copy() for values in memory.track))
+        memory.track = track = at.Track(*(at.spaced(values) for values in memory.track))
         if memory.split.n_dense < memory.split.n_features:
             settle(self._rule(problem, memory), memory.split.n_dense, track)
         track.sums[at.AVERAGED] = 0.0
@@ -345,10 +348,10 @@ def nothing(problem: Any, coef: np.ndarray) -> np.ndarray:
     return still if problem.bounds is None else np.clip(still, *problem.bounds)
 
 
-def require_lazy(problem: Any, X: Any) -> None:
+def require_lazy(problem: Any, sparse: bool) -> None:
     """Refuse sparse rows where weights that a row does not touch would have to be visited."""
     pen, bounds = problem.penalty, problem.bounds
-    if not sp.issparse(X):
+    if not sparse:
         return
     if bounds is not None and not ((bounds[0] <= 0).all() and (bounds[1] >= 0).all()):
         raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -69,6 +69,8 @@ class Newton(BlockOptimizer):
     >>> model.coef_.round(6), model.n_iter_
     (array([2.]), 1)
     """
+
+    by_sums: ClassVar[bool] = True
 
     def refusal(self, problem: Any, n_features: int, n_outputs: int) -> str:
         unknowns = (n_features + problem.fit_intercept) * (n_outputs if problem.loss.joint else 1)

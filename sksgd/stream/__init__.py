@@ -13,10 +13,10 @@ extra ``stream``.
 (2, 2) [4 5]
 """
 
+from ..core.errors import BlockError
 from .arrays import NumpySource
 from .arrow import ArrowSource
 from .csv import CSVSource
-from .errors import BlockError
 from .iterable import IterableSource
 from .parquet import ParquetSource
 from .source import Source

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from ..checks import require
+from ..core.errors import BlockError
 from . import tables
 from .columns import Columns
-from .errors import BlockError
 from .optional import load
 from .reading import Reading, checked_frame
 from .source import Source

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import InvalidParameterError
 
-from .errors import BlockError
+from ..core.errors import BlockError
 from .optional import load
 from .reading import TEXT_BYTES
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ..core.errors import BlockError
 from .arrow import ArrowSource
 from .columns import Columns, is_numeric
-from .errors import BlockError
 from .optional import load
 from .paths import files
 from .source import Source

@@ -14,13 +14,13 @@ import scipy.sparse as sp
 from ..base import Loss, Sampler
 from ..core import pass_
 from ..core.batches import Block
+from ..core.errors import BlockError
 from ..core.feed import Feed, Order, no_watch
 from ..core.problem import Problem
 from ..core.rows import Rows, join
 from ..core.state import State
 from ..sampling import Sequential
 from .ahead import ahead
-from .errors import BlockError
 from .source import Source
 from .spill import room
 from .survey import Survey, fitting, numbered
@@ -56,7 +56,7 @@ class StreamFeed(Feed):
     def __init__(self, source: Source, survey: Survey, weight: np.ndarray | None, kept: np.ndarray | None = None):
         if weight is not None and not (positive := weight > 0).all():
             kept = positive if kept is None else kept & positive
-        self.source, self.survey, self.kept = source, survey, kept
+        self.source, self.survey, self._mask = source, survey, kept
         self.shape, self.dtype, self.sparse = survey.shape, survey.dtype, survey.sparse
         self.targets = Rows(None, self._present(survey.y), None if weight is None else self._present(weight))
         self.total_weight = float(len(self) if self.targets.weight is None else self.targets.weight.sum())
@@ -73,17 +73,17 @@ class StreamFeed(Feed):
                     continue
                 self._starts[part, number] = first, present
                 rows = slice(first, first + length)
-                present += length if self.kept is None else int(np.count_nonzero(self.kept[rows]))
+                present += length if self._mask is None else int(np.count_nonzero(self._mask[rows]))
                 first += length
 
     def _present(self, values: np.ndarray) -> np.ndarray:
         """Those of the rows present."""
-        if self.kept is None:
+        if self._mask is None:
             return values
-        shape = (int(np.count_nonzero(self.kept)), *values.shape[1:])
+        shape = (int(np.count_nonzero(self._mask)), *values.shape[1:])
         found, done = room(shape, self.source.memory_bytes), 0
         for first in range(0, len(values), SOME):
-            part = values[first : first + SOME][self.kept[first : first + SOME]]
+            part = values[first : first + SOME][self._mask[first : first + SOME]]
             found[done : done + len(part)] = part
             done += len(part)
         return found
@@ -128,8 +128,8 @@ class StreamFeed(Feed):
                     number,
                 )
             first, present = self._starts[part, number]
-            if self.kept is not None:
-                X = X[np.flatnonzero(self.kept[first : first + X.shape[0]])]
+            if self._mask is not None:
+                X = X[np.flatnonzero(self._mask[first : first + X.shape[0]])]
             if X.shape[0]:
                 yield slice(present, present + X.shape[0]), X
             if number == last:
@@ -146,7 +146,9 @@ class StreamFeed(Feed):
 
     def _block(self, X: Any, places: Any) -> Block:
         rows = self.targets.take(places)
-        return Block(X, rows.y, rows.weight, source=repr(self.source), offset=places[0] if len(places) else 0)
+        block = Block(X, rows.y, rows.weight, source=repr(self.source), offset=int(places[0]))
+        block.at = places
+        return block
 
     def blocks(self) -> Iterator[Block]:
         def read() -> Iterator[Block]:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..checks import require
+from ..core.errors import BlockError
 from .columns import choose
-from .errors import BlockError
 from .reading import Reading, checked_frame, is_narrow
 from .source import Source
 

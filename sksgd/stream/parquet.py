@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from ..core.errors import BlockError
 from .arrow import ArrowSource
-from .errors import BlockError
 from .optional import load
 from .paths import files
 from .source import Source

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from .errors import BlockError
+from ..core.errors import BlockError
 
 if TYPE_CHECKING:
     from .source import Source

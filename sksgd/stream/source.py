@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.feed import Feed
+from ..core.supply import Supply
 from .options import Options
 from .reading import Reading, checked, checked_targets
 
@@ -17,7 +19,7 @@ __all__ = ["Source"]
 Block = tuple[Any, np.ndarray, np.ndarray | None]
 
 
-class Source(Options):
+class Source(Options, Supply):
     """Rows that are read block by block, again in every pass, and never held all at once.
 
     A source takes the place of `X` in `fit`, and has the targets in it. It consists of `n_parts` parts (files, row
@@ -259,6 +261,34 @@ class Source(Options):
         from .transformed import fitted
 
         return fitted(self, transformer, columns)
+
+    # ---- what estimators ask of it -----------------------------------------------------------------------------------
+
+    def feeds(
+        self, estimator: Any, resumed: bool, split: bool, random_state: np.random.RandomState
+    ) -> tuple[Feed, Feed | None]:
+        """The rows of a `fit`, see `sksgd.core.supply`."""
+        from . import intake
+
+        return intake.feeds(self, estimator, resumed, split, random_state)
+
+    def held_out(self, estimator: Any, dtype: Any) -> Feed:
+        """The rows as `X_val`, see `sksgd.core.supply`."""
+        from . import intake
+
+        return intake.held_out(self, estimator, dtype)
+
+    def scores(self, estimator: Any, coef: Any, intercept: np.ndarray) -> np.ndarray:
+        """Raw predictions, see `sksgd.core.supply`."""
+        from . import intake
+
+        return intake.scores(self, estimator, coef, intercept)
+
+    def truth(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Targets and weights of all rows, see `sksgd.core.supply`."""
+        from . import intake
+
+        return intake.truth(self)
 
     def _known(self, part: int) -> int:
         if not 0 <= part < self.n_parts:

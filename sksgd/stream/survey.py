@@ -11,8 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import assert_all_finite
 
+from ..core.errors import BlockError
 from .ahead import ahead
-from .errors import BlockError
 from .source import Source
 from .spill import Growing
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import BlockError
 from .columns import Columns, is_text
-from .errors import BlockError
 from .optional import load
 
 

@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from .errors import BlockError
+from ..core.errors import BlockError
 from .reading import row_bytes
 from .source import Source
 

@@ -1,0 +1,136 @@
+"""Dense columns that depend on each other: steps in coordinates in which they do not, found from some of the rows.
+
+Where columns are collinear, steps weight by weight are short along what they share little of. The Hessian of a sample
+of the rows, H = (1/m) sum l''_i x_i x_i' + diag(strength), knows that. With its Cholesky factor, H = L L', a gradient
+step in the coordinates L' w is the step H^-1 times the gradient in the weights. In those coordinates the eigenvalues of
+the true Hessian are between about 1/(1 + r)^2 and 1/(1 - r)^2 with r^2 = d/m, whatever they were before. So a few
+conjugate steps do what Newton's would, and the matrix costs m d^2 instead of n d^2 for every step.
+
+References
+----------
+Frangella, Rathore, Zhao, Udell (2023), PROMISE: preconditioned stochastic optimization methods by incorporating
+scalable curvature estimates, arXiv 2309.02014.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Self
+
+import numpy as np
+from scipy.linalg import lapack
+
+from .design import Design
+from .quadratic import JITTER
+
+#: Columns for which a matrix is worth its cost, and not too large.
+FEWEST, MOST = 250, 2000
+#: Rows of the sample: so many for each column, and at least this share of all.
+PER_COLUMN, SHARE = 3, 0.1
+#: The mean of the squared eigenvalues of the correlations from which on it pays, and rows to estimate it from.
+DEPENDENT, PROBE = 3.0, 256
+#: Times columns over rows of the sample: is added to the diagonal, relative to it, for what the sample does not know.
+UNKNOWN = 0.05
+
+
+def suits(design: Design) -> bool:
+    """Whether there are so many dense columns, and no others, that depend on each other.
+
+    As they all do among not many more rows than columns.
+    """
+    n, d = design.n, design.split.width
+    if not design.all_dense or not FEWEST < d <= min(MOST, 4 * n):
+        return False
+    return n < 2 * d or dependence(design) > DEPENDENT
+
+
+def dependence(design: Design) -> float:
+    """The mean of the squared eigenvalues of the correlations of dense columns: 1 where they are uncorrelated.
+
+    From the angles between some rows. It is without bias if all rows are equally long.
+    """
+    places = np.random.Generator(np.random.SFC64(0)).choice(design.n, min(PROBE, design.n), replace=False)
+    Z = _standardised(design, places)
+    norms = np.sqrt(np.einsum("ij,ij->i", Z, Z))
+    Z /= np.where(norms > 0, norms, 1.0)[:, None]
+    n, angles = len(Z), Z @ Z.T
+    np.fill_diagonal(angles, 0.0)
+    return design.split.width * float(np.sum(angles * angles)) / max(n * (n - 1), 1)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Whitening:
+    """What makes a step of a gradient.
+
+    Parameters
+    ----------
+    factor : ndarray of shape (width + 1, width + 1)
+        The Cholesky factor of the Hessian of the sample, in coordinates in which its diagonal is 1.
+    scale : ndarray of shape (width + 1,)
+        Weights for those coordinates; 0 for weights that do not move.
+    bend : float
+        The mean curvature.
+    """
+
+    factor: np.ndarray
+    scale: np.ndarray
+    bend: float
+
+    @classmethod
+    def of(
+        cls, design: Design, bends: np.ndarray, exact: np.ndarray, strength: np.ndarray, intercept: bool
+    ) -> Self | None:
+        """From the curvatures (n, K) of the losses, times row weights, and the exact diagonals (K, width + 1).
+
+        `strength` is that of the penalty (width + 1,). All outputs share it: curvatures are the means of theirs. None
+        where the numbers are too odd for a factor.
+        """
+        d, (places, weight) = design.split.width, _sample(design, bends.mean(axis=1))
+        matrix = np.zeros((d + 1, d + 1))
+        size = d if design.feed.in_memory else len(places)  # elsewhere every look takes a pass
+        for first in range(0, len(places), size):
+            part = slice(first, first + size)
+            Z = np.column_stack([_standardised(design, places[part]), np.full(len(places[part]), float(intercept))])
+            Z *= np.sqrt(weight[part])[:, None]
+            matrix += Z.T @ Z
+        scale = np.append(_inverse_root(design.square), float(intercept))
+        # What is rare may be missing in a sample.
+        known, exact = np.diagonal(matrix), exact.mean(axis=0) * scale**2
+        diagonal = np.where(exact > 2.0 * known, exact, known) + strength * scale**2
+        root = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        matrix /= root
+        matrix /= root[:, None]
+        unknown = UNKNOWN * d / len(places) if len(places) < design.n else 0.0
+        for jitter in JITTER * 100.0 ** np.arange(3):
+            np.fill_diagonal(matrix, 1.0 + unknown + jitter)
+            factor, info = lapack.dpotrf(matrix.T, lower=1)
+            if info == 0 and np.isfinite(factor[-1, -1]):
+                return cls(factor, scale / root, float(bends.mean()))
+        return None
+
+    def step(self, slope: np.ndarray) -> np.ndarray:
+        """Where the negative of a gradient (K, width + 1) leads."""
+        return -self.scale * lapack.dpotrs(self.factor, (slope * self.scale).T, lower=1)[0].T
+
+
+def _sample(design: Design, bend: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Random rows, as often as their curvature is a share of all, and their weights: those of a mean over all rows."""
+    n, wanted, total = design.n, PER_COLUMN * design.split.width, bend.sum()
+    if design.feed.in_memory:
+        wanted = max(wanted, int(SHARE * n))
+    if n <= wanted or not 0 < total < np.inf:
+        return np.arange(n), bend / n
+    rng = np.random.Generator(np.random.SFC64(0))
+    order = rng.permutation(n)
+    edges = np.floor(np.cumsum(bend[order]) * (wanted / total) + rng.random())
+    times = np.diff(edges, prepend=0.0)
+    return order[times > 0], times[times > 0] * (total / wanted / n)
+
+
+def _standardised(design: Design, places: np.ndarray) -> np.ndarray:
+    return (design.dense_at(places) - design.mean) * _inverse_root(design.square)
+
+
+def _inverse_root(square: np.ndarray) -> np.ndarray:
+    used = square > 0
+    return np.where(used, 1.0 / np.sqrt(np.where(used, square, 1.0)), 0.0)

@@ -1,0 +1,330 @@
+"""Rows on workers, as training asks for them."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..base import Horizon, Loss, Sampler, Schedule
+from ..core.descent import constants, natural
+from ..core.feed import Feed, Order
+from ..core.problem import Problem
+from ..core.quadratic import Coordinates
+from ..core.rows import Rows
+from ..core.state import State
+from . import rounds, sums
+from .cluster import Cluster
+from .shares import Facts
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+#: Bytes of rows that may come to the client for a first look at them.
+LOOK = 1 << 26
+#: Updates after which the client looks whether all is well, so that no graph grows without end.
+UPDATES = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """A block on a worker, and what the client knows of it."""
+
+    block: Future
+    facts: Facts
+
+    def __len__(self) -> int:
+        return self.facts.n
+
+
+class ClusterFeed(Feed):
+    """Blocks on workers, one on each.
+
+    Parameters
+    ----------
+    cluster : Cluster
+    held : list of Held
+        None without rows.
+    dtype, sparse
+        As of `Feed`.
+    strategy : {"local", "sync"}, sync_every : int or None
+        See `sksgd.dask.train`.
+    """
+
+    def __init__(
+        self, cluster: Cluster, held: list[Held], dtype: Any, sparse: bool, strategy: str, sync_every: int | None
+    ):
+        self.cluster, self.held, self.dtype, self.sparse = cluster, held, dtype, sparse
+        self.strategy, self.sync_every = strategy, sync_every
+        facts = [one.facts for one in held]
+        self._n = sum(fact.n for fact in facts)
+        self.shape = sum(fact.n_rows for fact in facts), facts[0].n_features
+        self.total_weight = math.fsum(fact.total_weight for fact in facts)
+        self.width = max(1.0, sum(fact.stored for fact in facts) / max(self.shape[0], 1))
+        cluster.communication.n_workers = max(len(held), cluster.communication.n_workers)
+        self._given: tuple[Any, Any] = (None, None)
+
+    def __len__(self) -> int:
+        return self._n
+
+    def normalise(self) -> None:
+        """Nothing is to be done: the weights were scaled where the rows are."""
+
+    @property
+    def mark(self) -> tuple[Any, ...]:
+        return *self.shape, self._n, self.total_weight
+
+    # ---- looks -------------------------------------------------------------------------------------------------------
+
+    def _each(self, function: Any, *arguments: Any) -> list[Future]:
+        """A task for every block: `function(first argument, block, *others)`, or of the block alone."""
+        head, tail = arguments[:1], arguments[1:]
+        return [self.cluster.measured(function, *head, one.block, *tail) for one in self.held]
+
+    def _sum(self, parts: list[Future]) -> Any:
+        return self.cluster.get(self.cluster.tree(sums.add, parts))
+
+    def _rows(self, parts: list[Future]) -> Rows:
+        """Few rows of every worker, together on the client."""
+        with self.cluster.round():
+            found = [self.cluster.get(part) for part in parts]
+        weight: Any = None
+        if any(rows.weight is not None for rows in found):
+            weight = np.concatenate([np.ones(len(rows)) if rows.weight is None else rows.weight for rows in found])
+        X: Any = None
+        if found[0].X is not None:
+            stack = [rows.X for rows in found]
+            X = sp.vstack(stack, format="csr") if self.sparse else np.concatenate(stack)
+        return Rows(X, np.concatenate([rows.y for rows in found]), weight)
+
+    def _few(self, n: int) -> int:
+        return max(1, min(n, int(LOOK / (16 * self.width))))
+
+    def sample(self, order: list[Future], n: int) -> Rows:
+        share = min(1.0, self._few(n) / self._n)
+        parts = [
+            self.cluster.measured(sums.first_rows, one.block, mine, math.ceil(share * len(one)))
+            for one, mine in zip(self.held, order, strict=True)
+        ]
+        return self._rows(parts)
+
+    def glimpse(self, n: int) -> Rows:
+        step = max(1, self._n // self._few(n))
+        return self._rows([self.cluster.measured(sums.some_rows, o.block, step) for o in self.held])
+
+    def constants(self, loss: Loss, n_outputs: int) -> np.ndarray:
+        step = max(1, self._n // 1000)
+        looks = [self.cluster.measured(sums.some_targets, one.block, step) for one in self.held]
+        rows = self._rows(looks)
+        return constants(loss, rows.y, rows.weight, n_outputs)
+
+    def constant_loss(self, loss: Loss, intercept: np.ndarray) -> float:
+        with self.cluster.round():
+            total, mass = self._sum(self._each(sums.constant_loss, loss, intercept))
+        return float(total / mass)
+
+    def total_loss(self, loss: Loss, coef: np.ndarray, intercept: np.ndarray) -> float:
+        with self.cluster.round():
+            return float(self._sum(self._each(sums.total_loss, loss, self.cluster.give((coef, intercept)))))
+
+    def sweep(self, loss: Loss, coordinates: Coordinates, n_outputs: int) -> Any:
+        return ClusterSweep(self, sums.Lens(loss, coordinates, n_outputs))
+
+    # ---- passes ------------------------------------------------------------------------------------------------------
+
+    def updates(self, batch_size: int | None) -> int:
+        if batch_size is None:
+            return 1
+        n = self._n if self.strategy == "sync" else max(map(len, self.held))
+        return math.ceil(n / batch_size)
+
+    def bind(self, schedule: Schedule, horizon: Horizon, batch_size: int | None) -> Schedule:
+        ours, pace = horizon, 1.0
+        if horizon.updates is not None and horizon.updates_per_pass is not None:
+            in_memory = super().updates(batch_size)
+            pace = in_memory / horizon.updates_per_pass
+            ours = dataclasses.replace(horizon, updates=round(pace * horizon.updates), updates_per_pass=in_memory)
+        return schedule.bind(horizon) if pace == 1.0 else _Paced(schedule.bind(ours), pace)
+
+    def meet(self, problem: Problem, before: Schedule | None) -> Schedule:
+        self._check(problem)
+        if isinstance(problem.schedule, _Paced):
+            schedule = dataclasses.replace(problem, schedule=problem.schedule.schedule)
+            met = self.meet(schedule, before.schedule if isinstance(before, _Paced) else before)
+            return dataclasses.replace(problem.schedule, schedule=met)
+        if type(problem.schedule).meet is Schedule.meet:
+            return problem.schedule
+        asked = self.cluster.give(problem)
+        known: Any = before
+        with self.cluster.round():
+            # One after the other, as the blocks of a stream: a schedule may only know how to go on.
+            for one in self.held:
+                known = self.cluster.measured(rounds.meet, asked, one.block, known)
+            found = self.cluster.get(known)
+        return found
+
+    def _check(self, problem: Problem) -> None:
+        """Refuse what cannot be trained from here, by name."""
+        optimizer, size = problem.optimizer, problem.batch_size
+        if optimizer.blockwise and not optimizer.by_sums:
+            raise ValueError(
+                f"{optimizer!r} (optimizer: {problem.choice.reason}) trains on rows in memory only. For rows on "
+                "workers use optimizer='newton' (up to 4000 unknowns), 'adagrad' or 'sgd'."
+            )
+        if not optimizer.blockwise and self.strategy == "sync" and size is not None and size < len(self.held):
+            raise ValueError(
+                f"batch_size={size} gives less than a row to each of {len(self.held)} workers, and strategy='sync' "
+                f"waits for all of them in every update. Use batch_size='full', some {max(1, self._n // 100)} rows, or "
+                "strategy='local'."
+            )
+
+    def orders(self, sampler: Sampler, state: State) -> Iterator[Order]:
+        for number in itertools.count(state.n_passes):
+            yield (
+                [
+                    self.cluster.measured(rounds.order, one.block, sampler, rounds.seed_of(state.seed, k), number)
+                    for k, one in enumerate(self.held)
+                ],
+                None,
+            )
+
+    def one_pass(self, problem: Problem, state: State, order: Order) -> bool:
+        visits, seen = order[0], state.n_samples_seen
+        if self.strategy == "sync":
+            state.convert(problem, None)
+        task = self._together if self.strategy == "sync" else self._apart
+        edges = self._edges(problem.batch_size)
+        asked = self._give(problem)
+        start = rounds.Trained(state)
+        for first in range(0, len(edges) - 1, UPDATES):
+            with self.cluster.round():
+                at = self.cluster.give(dataclasses.replace(start, rows=0))
+                for stretch in itertools.pairwise(edges[first : first + UPDATES + 1]):
+                    at = task(asked, at, visits, *stretch)
+                start = self.cluster.get(at)
+            seen += start.rows
+            if not start.finite:
+                return False
+        passes = state.n_passes
+        state.adopt(start.state.copy())
+        state.n_passes, state.n_samples_seen = passes, seen
+        state.touch()
+        return True
+
+    def _give(self, problem: Problem) -> Future:
+        """The problem on the cluster, put there once."""
+        if self._given[0] is not problem:
+            self._given = problem, self.cluster.give(problem)
+        return self._given[1]
+
+    def _edges(self, batch_size: int | None) -> list[list[int]]:
+        """Up to which place in its order each worker is after every round of a pass."""
+        if self.strategy == "sync":
+            size = self._n if batch_size is None else batch_size
+            ends = [min(stop, self._n) for stop in range(size, self._n + size, size)]
+            return [[0] * len(self.held)] + [[len(one) * end // self._n for one in self.held] for end in ends]
+        sizes = [len(one) if batch_size is None else batch_size for one in self.held]
+        batches = [math.ceil(len(one) / size) for one, size in zip(self.held, sizes, strict=True)]
+        parts = 1 if self.sync_every is None else math.ceil(max(batches) / self.sync_every)
+        return [
+            [min(size * (m * part // parts), len(one)) for one, size, m in zip(self.held, sizes, batches, strict=True)]
+            for part in range(parts + 1)
+        ]
+
+    def _apart(self, problem: Future, start: Future, visits: Any, begins: list[int], ends: list[int]) -> Future:
+        """Every worker by itself, then the mean of their states."""
+        parts = [
+            self.cluster.measured(
+                rounds.train,
+                *(problem, start, one.block, mine, (begin, end), k, len(self.held)),
+                carries=(*((1,) if k == 0 else ()), *(() if begin else (3,))),
+            )
+            for k, (one, mine, begin, end) in enumerate(zip(self.held, visits, begins, ends, strict=True))
+        ]
+        return self.cluster.tree(rounds.merge, parts)
+
+    def _together(self, problem: Future, start: Future, visits: Any, begins: list[int], ends: list[int]) -> Future:
+        """One update by the gradients of all workers."""
+        parts = [
+            self.cluster.measured(rounds.gradient, problem, start, one.block, mine, (begin, end))
+            for one, mine, begin, end in zip(self.held, visits, begins, ends, strict=True)
+        ]
+        return self.cluster.reduced(rounds.update, problem, start, self.cluster.tree(rounds.add, parts))
+
+
+class _Paced(Schedule):
+    """The rates of a pass in memory for workers which do fewer updates each: `pace` times fewer."""
+
+    schedule: Schedule
+    pace: float
+
+    def rate(self, t: np.ndarray) -> np.ndarray | float:
+        return self.schedule.rate(np.floor(t * self.pace).astype(np.int64))
+
+    def after_stall(self, factor: float) -> float | None:
+        return self.schedule.after_stall(factor)
+
+
+class ClusterSweep:
+    """What `sksgd.core.sweeps.Sweep` is for rows in memory; scores stay on the workers."""
+
+    def __init__(self, feed: ClusterFeed, lens: sums.Lens):
+        self.feed, self.lens, self.coordinates = feed, lens, lens.coordinates
+        self.n, self.mass = len(feed), feed.total_weight
+        self.n_systems = 1 if lens.loss.joint else lens.n_outputs
+        self.surplus = np.zeros((3, self.n_systems))
+        self._asked = feed.cluster.give(lens)
+        self._measured: list[Future] = []
+        self._before: list[Future] = []
+        self._totals: Any = None
+
+    def _sum(self, function: Any, *tail: Any) -> Any:
+        """The sum over the blocks of a function of the lens, the block, and what there is of each block."""
+        cluster, columns = self.feed.cluster, zip(*tail, strict=True) if tail else itertools.repeat(())
+        with cluster.round():
+            parts = [
+                cluster.measured(function, self._asked, one.block, *own)
+                for one, own in zip(self.feed.held, columns, strict=False)
+            ]
+            return cluster.get(cluster.tree(sums.add, parts))
+
+    def measure(self, u: np.ndarray, lift: float = 0.0, grams: bool | None = True) -> tuple[Any, Any, Any]:
+        """See `sksgd.core.sweeps.Sweep`."""
+        cluster, held = self.feed.cluster, self.feed.held
+        with cluster.round():
+            self._measured = [cluster.measured(sums.measure, self._asked, one.block, u, lift, grams) for one in held]
+            parts = [
+                cluster.measured(sums.sums_of, measured, carries=(0,))
+                for measured, one in zip(self._measured, held, strict=True)
+            ]
+            totals, slope, matrices, self.surplus = cluster.get(cluster.tree(sums.add, parts))
+        self._totals = totals.copy()
+        return totals.copy(), slope.copy(), matrices
+
+    def hold(self) -> None:
+        """See `sksgd.core.sweeps.Sweep`."""
+        self._before = self._measured
+
+    def along(self, t: np.ndarray) -> np.ndarray:
+        """See `sksgd.core.sweeps.Sweep`; at the end of the line totals are known."""
+        if (t == 1).all():
+            return self._totals.copy()
+        return self._sum(sums.along, self._before, self._measured, [t] * len(self._before))
+
+    def constant(self, intercept: np.ndarray) -> np.ndarray:
+        """See `sksgd.core.sweeps.Sweep`."""
+        return self._sum(sums.constant, [intercept] * len(self.feed.held))
+
+    def smooth(self, widths: np.ndarray) -> None:
+        """See `sksgd.core.sweeps.Sweep`."""
+        self.lens = dataclasses.replace(self.lens, widths=widths)
+        self._asked = self.feed.cluster.give(self.lens)
+
+    def natural_smoothing(self) -> np.ndarray:
+        """See `sksgd.core.sweeps.Sweep`."""
+        return natural(self._sum(sums.sizes, self._measured))

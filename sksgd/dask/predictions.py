@@ -1,0 +1,88 @@
+"""Predictions and scores of rows on a cluster, partition by partition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+from dask.base import is_dask_collection
+from dask.delayed import Delayed
+
+from ..core.deviance import deviance_sums
+from .partitions import aligned
+
+
+def is_distributed(X: Any) -> bool:
+    """Whether X is a dask array or data frame."""
+    return is_dask_collection(X) and not isinstance(X, Delayed)
+
+
+def lazily(method: Callable[[Any], np.ndarray], X: Any, width: int | None, dtype: Any) -> da.Array:
+    """What a method of a fitted model says of every row: an array of shape (n,) or (n, width), not computed yet."""
+    if hasattr(X, "chunks"):
+        X = X.rechunk({1: -1})
+        if width is None:
+            return X.map_blocks(method, drop_axis=1, dtype=dtype, meta=np.empty(0, dtype))
+        return X.map_blocks(method, chunks=(X.chunks[0], (width,)), dtype=dtype, meta=np.empty((0, width), dtype))
+    shape = (np.nan,) if width is None else (np.nan, width)
+    task = dask.delayed(method, pure=True)
+    parts = [da.from_delayed(task(part), shape, dtype) for part in X.to_delayed()]
+    return da.concatenate(parts, allow_unknown_chunksizes=True)
+
+
+def _sum(compute: Callable[[list[Any]], list[Any]], function: Callable[..., Any], columns: Any, *tail: Any) -> Any:
+    """The sum over partitions of what a function makes of each, and of the tail."""
+    task = dask.delayed(function, pure=False)
+    return np.sum(compute([task(*rows, *tail) for rows in zip(*columns, strict=True)]), axis=0)
+
+
+def accuracy(model: Any, compute: Any, X: Any, y: Any, weight: Any) -> float:
+    """The share of rows whose class is predicted."""
+    right, mass = _sum(compute, _hits, _columns(X, y, weight), model)
+    return float(right / mass)
+
+
+def _hits(X: Any, y: Any, weight: Any, model: Any) -> np.ndarray:
+    y = np.asarray(y)
+    weight = np.ones(len(y)) if weight is None else np.asarray(weight)
+    right = model.predict(X) == y if len(y) else np.empty(0)
+    return np.array([weight @ right, weight.sum()])
+
+
+def explained(model: Any, compute: Any, X: Any, y: Any, weight: Any) -> float:
+    """R2 or, for a loss with a link, D2: see `LinearRegressor.score`."""
+    columns = _columns(X, y, weight)
+    sums = _sum(compute, _moments, columns, model._n_outputs)
+    means = sums[1:] / sums[0]
+    unexplained, total = _sum(compute, _deviances, columns, model, means)
+    shares = np.where(total > 0, 1.0 - unexplained / np.where(total > 0, total, 1.0), unexplained <= 0)
+    return float(shares.mean())
+
+
+def _moments(X: Any, y: Any, weight: Any, n_outputs: int) -> np.ndarray:
+    y = np.asarray(y, dtype=np.float64).reshape(-1, n_outputs)
+    weight = np.ones(len(y)) if weight is None else np.asarray(weight)
+    return np.array([weight.sum(), *(weight @ y)])
+
+
+def _deviances(X: Any, y: Any, weight: Any, model: Any, means: np.ndarray) -> np.ndarray:
+    """What the model leaves unexplained of each output, and what a constant does: (2, K)."""
+    y = np.asarray(y, dtype=np.float64).reshape(-1, len(means))
+    if not len(y):
+        return np.zeros((2, len(means)))
+    if model._fitted_loss().link != "identity":
+        weight = None if weight is None else np.asarray(weight, dtype=np.float64)
+        model._check_domain(model._problem_.loss, y)
+        return deviance_sums(model._problem_, model._scores(X), y, weight, means)
+    weight = np.ones(len(y)) if weight is None else np.asarray(weight)
+    predicted = model.predict(X).reshape(y.shape)
+    return np.stack([weight @ (y - predicted) ** 2, weight @ (y - means) ** 2])
+
+
+def _columns(X: Any, y: Any, weight: Any) -> list[list[Any]]:
+    names = {"X": X, "y": y} | ({} if weight is None else {"sample_weight": weight})
+    columns = aligned(names)
+    return columns if weight is not None else [*columns, [None] * len(columns[0])]

@@ -1,0 +1,187 @@
+"""Rows on a worker: its partitions checked and put together, then coded as one block. These are tasks."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from dask.sizeof import sizeof
+from sklearn.base import is_classifier
+
+from ..core.batches import Block
+from ..core.targets import distinct
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Share:
+    """Checked rows with targets as they came; X is None where there are no rows."""
+
+    X: Any
+    y: Any
+    weight: np.ndarray | None
+    names: Any = None
+
+
+@sizeof.register(Share)
+def _of_share(share: Share) -> int:
+    return sizeof(share.X) + sizeof(share.y) + sizeof(share.weight)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Description:
+    """What has to be known of a share before the rows can be coded.
+
+    Attributes
+    ----------
+    n : int
+        Rows, absent ones included.
+    shape : tuple of int or None
+        Of a row of targets.
+    example : tuple or None
+        A row, and for targets that are numbers its target.
+    labels, counts : ndarray or None
+        Classes, and the sums of the row weights of each.
+    """
+
+    n: int
+    dtype: Any = None
+    sparse: bool = False
+    weighted: bool = False
+    names: Any = None
+    example: Any = None
+    labels: Any = None
+    counts: Any = None
+
+
+def bare(estimator: Any) -> Any:
+    """What of an estimator the checking and coding of rows needs: parameters, classes and shapes."""
+    known = {*estimator.get_params(deep=False), "classes_", "_class_counts", "_target_shape"}
+    other = object.__new__(type(estimator))
+    other.__dict__.update({key: value for key, value in estimator.__dict__.items() if key in known})
+    return other
+
+
+def gather(estimator: Any, dtype: Any, numbers: list[int], parts: list[Any]) -> Share:
+    """The rows of partitions (X, y[, sample_weight]), which are named by their numbers in errors.
+
+    `dtype` is that of earlier data, None for the first.
+    """
+    checked = []
+    for number, part in zip(numbers, parts, strict=True):
+        if (rows := _check(estimator, dtype, f"partition {number}", part)) is not None:
+            checked.append(rows)
+    return _join(checked)
+
+
+def read(estimator: Any, dtype: Any, source: Any) -> Share:
+    """The rows of a source, see `sksgd.stream`."""
+    checked = []
+    for number in range(source.n_parts):
+        for i, block in enumerate(source.read(number)):
+            if (rows := _check(estimator, dtype, f"{source.name(number)}, block {i}", block)) is not None:
+                checked.append(rows)
+    return _join(checked)
+
+
+def _check(estimator: Any, dtype: Any, name: str, part: Any) -> Share | None:
+    """A partition as scikit-learn checks it; None without rows."""
+    if not isinstance(part, tuple | list) or len(part) not in (2, 3):
+        raise TypeError(f"{name} must be (X, y) or (X, y, sample_weight). Got {type(part).__name__} instead.")
+    X, y, weight = part if len(part) == 3 else (*part, None)
+    if np.shape(X)[:1] == (0,) and len(y) == 0:
+        return None
+    checker = bare(estimator)
+    try:
+        X, y, weight = checker._validate(X, y, weight, None)
+        if not is_classifier(estimator):
+            checker._check_targets(y, True)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: {error}") from error
+    X = X if dtype is None else X.astype(dtype, copy=False)
+    return Share(X, y, weight, getattr(checker, "feature_names_in_", None))
+
+
+def _join(parts: list[Share]) -> Share:
+    if not parts:
+        return Share(None, None, None)
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    kinds = {(sp.issparse(part.X), part.X.shape[1], key(part.names), part.y.shape[1:]) for part in parts}
+    if len(kinds) > 1:
+        raise ValueError(
+            "The partitions do not fit together: (sparse, n_features, feature names, shape of a target) are "
+            f"{sorted(kinds, key=str)}."
+        )
+    X = [part.X for part in parts]
+    together = sp.vstack(X, format="csr") if sp.issparse(first.X) else np.concatenate(X)
+    weights: Any = None
+    if any(part.weight is not None for part in parts):
+        weights = np.concatenate([np.ones(len(part.y)) if part.weight is None else part.weight for part in parts])
+    return Share(together, np.concatenate([part.y for part in parts]), weights, first.names)
+
+
+def key(names: Any) -> Any:
+    """Feature names as something that can be compared."""
+    return None if names is None else tuple(names)
+
+
+def describe(estimator: Any, share: Share) -> Description:
+    """What the others have to know of a share."""
+    if share.X is None:
+        return Description(0)
+    labels = counts = None
+    if is_classifier(estimator):
+        labels = distinct(share.y)
+        counts = np.bincount(np.searchsorted(labels, share.y), weights=share.weight, minlength=len(labels))
+    row = share.X[:1], share.y[:1]
+    about = (share.X.dtype, sp.issparse(share.X), share.weight is not None, share.names)
+    return Description(share.X.shape[0], *about, row, labels, counts)
+
+
+def code(estimator: Any, dtype: Any, share: Share) -> Block:
+    """The rows as a block; `estimator` knows the classes by now."""
+    coded = estimator._encode(share.y)
+    return Block(share.X.astype(dtype, copy=False), coded, estimator._target_weights(coded, share.weight))
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What the client has to know of a block."""
+
+    n: int
+    n_rows: int
+    n_features: int
+    stored: int
+    total_weight: float
+    weighted: bool
+
+
+def facts(block: Block) -> Facts:
+    """Those of a block."""
+    stored = block.X.nnz if sp.issparse(block.X) else block.X.size
+    return Facts(len(block), *block.shape, stored, block.total_weight, block.weight is not None)
+
+
+def scaled(block: Block, factor: float) -> Block:
+    """The block with its weights times a factor."""
+    other, weight = copy.copy(block), block.weight
+    other.weight = np.full(block.shape[0], factor) if weight is None else weight * factor
+    return other
+
+
+def split(estimator: Any, block: Block, random_state: Any) -> tuple[Block, Block, Any]:
+    """Rows to train on, rows held out, none where there are too few, and the generator as it then is."""
+    random_state = copy.deepcopy(random_state)
+    try:
+        return (*estimator._split(block, random_state), random_state)
+    except ValueError:
+        return block, block.take(np.empty(0, np.intp)), random_state
+
+
+def part(parts: tuple[Any, ...], i: int) -> Any:
+    """One of several results."""
+    return parts[i]
