@@ -119,6 +119,15 @@ def test_partial_fit_goes_on_from_what_was_saved(tmp_path):
         assert_same(model.partial_fit(X[rest], TWO[rest]), again)
 
 
+def test_not_before_so_many_seconds(tmp_path):
+    path = tmp_path / "a.ckpt"
+    with pytest.raises(Killed):
+        LogisticClassifier(**ADAGRAD).set_callbacks(Checkpoint(path, seconds=1e6), Kill(2)).fit(X, TWO)
+    assert not path.exists()
+    LogisticClassifier(**ADAGRAD).set_callbacks(Checkpoint(path, seconds=1e6)).fit(X, TWO)
+    assert path.exists()  # in any case when it is done
+
+
 def test_pickles_and_names(tmp_path):
     checkpoint = Checkpoint(tmp_path / "a.ckpt", every=3, seconds=2)
     assert repr(pickle.loads(pickle.dumps(checkpoint))) == repr(checkpoint)

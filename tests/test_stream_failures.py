@@ -181,12 +181,10 @@ def test_labels_that_are_not_among_the_classes():
         LogisticClassifier().fit(X, TWO, X_val=NumpySource(X, THREE))
 
 
-@pytest.mark.parametrize(
-    "make", [lambda: Rows(X[:0], TWO[:0]), lambda: IterableSource(lambda: iter([(X[:0], TWO[:0])]))]
-)
-def test_sources_without_rows(make):
+@pytest.mark.parametrize("source", [Rows(X[:0], TWO[:0]), IterableSource([(X[:0], TWO[:0])])])
+def test_sources_without_rows(source):
     with pytest.raises(BlockError, match="there are no rows"):
-        LogisticClassifier().fit(make())
+        LogisticClassifier().fit(source)
 
 
 def test_other_faults():

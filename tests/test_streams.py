@@ -213,8 +213,8 @@ def test_rows_are_held_out_by_a_hash_of_their_number():
     held_out = drawn(100_000, 0.1, 5)
     assert abs(held_out.mean() - 0.1) < 5 * np.sqrt(0.09 / 100_000)
     assert np.array_equal(drawn(1000, 0.1, 5), held_out[:1000])
-    assert not np.array_equal(drawn(1000, 0.1, 6), drawn[:1000])
-    assert np.all(drawn(1000, 0.3, 5) >= drawn[:1000])
+    assert not np.array_equal(drawn(1000, 0.1, 6), held_out[:1000])
+    assert np.all(drawn(1000, 0.3, 5) >= held_out[:1000])
 
 
 @pytest.mark.parametrize("params", [ADAGRAD, {}], ids=["adagrad", "newton"])
