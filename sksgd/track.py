@@ -10,6 +10,7 @@ Intercepts are those of the centred columns. All numbers but those of the data a
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,8 @@ BIAS, MEAN_BIAS, BEND, LOSS, SLOPE, SEEN, FLAT, MEAN_FLAT, RECENT, RECENT_FLAT, 
 SQUARE, WHEN, BEFORE, HEAD = range(4)
 # What is held of the values of a CSR row.
 VALUES, SCALES, IDLE, MISSED, ALPHAS, HELD_W, HELD_SUM, N_HELD = range(8)
+#: How many numbers lie between an array that kernels write to and the next one: two times four of the widest vectors.
+ROOM = 64
 
 
 class Rule(NamedTuple):
@@ -56,3 +59,20 @@ class Track(NamedTuple):
     records: np.ndarray
     outputs: np.ndarray
     sums: np.ndarray
+
+
+def zeros(*shape: int) -> np.ndarray:
+    """Zeros with room around them.
+
+    Compiled loops over arrays that are less than some vectors apart go number by number, which rounds otherwise. With
+    room, the numbers do not depend on where memory happened to be free.
+    """
+    size = math.prod(shape)
+    return np.zeros(size + 2 * ROOM)[ROOM : ROOM + size].reshape(shape)
+
+
+def spaced(values: np.ndarray) -> np.ndarray:
+    """A copy with room around it."""
+    copy = zeros(*values.shape)
+    copy[...] = values
+    return copy

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+import itertools
+import warnings
 
+import numpy as np
+from estimators import weights
+
+from sksgd.callbacks import Checkpoint
 from sksgd.stream import Source
 
 N, D = 190, 4
@@ -49,10 +54,13 @@ class Rows(Source):
         return f"half {part}"
 
     def blocks(self, part):
-        for number, rows in enumerate(self.places[part]):
-            block = self.X[rows], self.y[rows]
+        def block(number, rows):
             fault = self.faults.get((part, number)) if self.trigger["armed"] else None
-            yield block if fault is None else fault(*block)
+            block = self.X[rows], self.y[rows]
+            return block if fault is None else fault(*block)
+
+        # Not a generator, which an error would end.
+        return map(block, itertools.count(), self.places[part])
 
     def targets(self, part):
         return ((self.y[rows], None) for rows in self.places[part])
@@ -62,11 +70,8 @@ class Rows(Source):
         return slice(self.places[part][number].start)
 
 
-class Arm:
-    """A callback that arms a source when a pass begins."""
-
-    def __init__(self, source, number):
-        self.source, self.number = source, number
+class Callback:
+    """A callback that does nothing."""
 
     def setup(self, estimator, context):
         pass
@@ -75,8 +80,56 @@ class Arm:
         pass
 
     def on_fit_task_begin(self, estimator, context):
-        if (context.task_name, context.task_id) == ("pass", self.number):
-            self.source.trigger["armed"] = True
+        pass
 
     def on_fit_task_end(self, estimator, context):
         pass
+
+
+class Arm(Callback):
+    """Arms a source when a pass begins."""
+
+    def __init__(self, source, number):
+        self.source, self.number = source, number
+
+    def on_fit_task_begin(self, estimator, context):
+        if (context.task_name, context.task_id) == ("pass", self.number):
+            self.source.trigger["armed"] = True
+
+
+# ---- fits that are killed --------------------------------------------------------------------------------------------
+
+
+class Killed(Exception):
+    """Stands for the end of a process."""
+
+
+class Kill(Callback):
+    """Raises at the end of the task of this number, counted from 1 in the order in which they end."""
+
+    def __init__(self, at=None):
+        self.at, self.ended = at, []
+
+    def on_fit_task_end(self, estimator, context):
+        self.ended.append(context.task_name)
+        if len(self.ended) == self.at:
+            raise Killed
+
+
+def record(model):
+    """All that is to be the same."""
+    curves = [model.loss_curve_, model.validation_curve_]
+    numbers = [model.t_, model.n_iter_, model.n_samples_seen_, model.stop_reason_, repr(model.optimality_gap_)]
+    return weights(model).tobytes(), *curves, *numbers
+
+
+def fit(model, path, data, at=None, every=1, **given):
+    """The fitted model, or None if it was killed, and the tasks that ended."""
+    kill = Kill(at)
+    model.set_callbacks(Checkpoint(path, every=every), kill)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return model.fit(*data, **given), kill.ended
+        except Killed:
+            return None, kill.ended

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from sksgd.core.batches import Block
 from sksgd.core.split import Split
 
 rng = np.random.default_rng(0)
@@ -9,11 +10,15 @@ SPARSE = sp.random_array((40, 6), density=0.1, rng=rng, format="csr")
 MIXED = sp.csr_array(SPARSE.toarray() + rng.normal(size=(40, 6)) * [0, 1, 0, 0, 1, 0])
 
 
+def split_of(X):
+    return Split.of(Block(X, np.zeros((X.shape[0], 1))))
+
+
 @pytest.mark.parametrize(
     ("X", "n_dense"), [(MIXED.toarray(), 6), (SPARSE, 0), (MIXED, 2), (sp.csr_array(MIXED.toarray() + 1.0), 6)]
 )
 def test_parts_are_the_columns_in_order(X, n_dense):
-    split = Split.of(X)
+    split = split_of(X)
     dense, others = split.parts(X)
     whole = np.zeros(X.shape) if others is None else others.toarray()
     assert split.n_dense == dense.shape[1] == n_dense
@@ -24,9 +29,9 @@ def test_parts_are_the_columns_in_order(X, n_dense):
 
 
 def test_rows_of_the_other_kind_are_split_alike():
-    split = Split.of(MIXED)
+    split = split_of(MIXED)
     for part, other in zip(split.parts(MIXED), split.parts(MIXED.toarray()), strict=True):
         np.testing.assert_array_equal(sp.csr_array(part).toarray(), sp.csr_array(other).toarray())
-    dense, others = Split.of(MIXED.toarray()).parts(MIXED)
+    dense, others = split_of(MIXED.toarray()).parts(MIXED)
     np.testing.assert_array_equal(dense, MIXED.toarray())
     assert others is None

@@ -66,7 +66,7 @@ class Course(Points):
         Returns the weights, or None if the columns are left as they are.
         """
         if self._dependent is None:
-            self._dependent = self.smooth and suits(self.rows, self.split)
+            self._dependent = self.smooth and suits(self.rows, self.split, self.n)
         if not self._dependent:
             return None
         point = self.point if at is None else None

@@ -9,41 +9,18 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..base import Loss, Penalty
+from ..base import Loss
 from .descent import Margins
 from .design import Design, Moments
 from .feed import Feed
 from .mapping import stays, summed
 from .split import Split
 from .subspace import Scores
+from .walk import Terms, walk
 from .whitening import angles, sampled_gram
 
 #: Scores that are logarithms must stay below REACH.
 REACH = 300.0
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Terms:
-    """What there is beside the rows; arrays have the order of a `Split`.
-
-    Parameters
-    ----------
-    loss : Loss
-    penalty : Penalty or None
-        None for L2 without bounds.
-    alpha : ndarray of shape (width,)
-    bounds : ndarray of shape (2, width) or None
-    strength : ndarray of shape (width + 1,)
-        The second derivative of the penalty where it is smooth.
-    n_outputs : int
-    """
-
-    loss: Loss
-    penalty: Penalty | None
-    alpha: np.ndarray
-    bounds: np.ndarray | None
-    strength: np.ndarray
-    n_outputs: int
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -228,43 +205,9 @@ class CourseRows(Scores):
         step: np.ndarray,
         order: Any,
     ) -> Walked:
-        """From weights `u` along the rows by corrected steps; where it ends and, if all is smooth, before it the mean.
-
-        Each row is visited half as often as all others, and half in proportion to its norm over the mean of all; and
-        that times its weight, in all that share a part of the order. `drag` is what the gradient of all rows moves the
-        weights by in every step.
-        """
-        from ..kernels.svrg import EXTRA, Columns, Work, inner_loop
-
-        design, terms, K, taken = self.design, self.terms, self.K, 0
-        smooth, dense = terms.penalty is None, slice(0, design.split.n_dense)
-        pull = step[:-1] * terms.strength[:-1]
-        keep = pull / (1.0 + pull) if smooth else terms.alpha
-        w, total = u[:, dense].copy(), np.zeros((K, dense.stop))
-        ours = (design.mean[dense], step[dense], keep[dense], w, total, np.ascontiguousarray(drag[:, dense]))
-        records = np.zeros((design.split.width if dense.stop < design.split.width else 0, 3 * K + EXTRA))
-        if len(records):
-            records[:, :K], records[:, 2 * K : 3 * K] = u[:, :-1].T, drag[:, :-1].T
-            records[:, 3 * K + 1], records[:, 3 * K + 2] = step[:-1], keep
-            if smooth:
-                records[:, 3 * K + 3] = np.log1p(-keep)
-        bias = np.stack([u[:, -1], np.zeros(K), drag[:, -1]])
-        for part, rows in design.visits(order):
-            slopes, own = at.slopes[part.at], norms[part.at]
-            times = 0.5 + 0.5 * own / mean if mean > 0 else np.ones(len(own))
-            visits = _visits(rows, times if design.weight is None else times * design.weight[part.at])
-            if design.weight is not None:
-                slopes = slopes / design.weight[part.at, None]
-            work = Work(part.y, visits, slopes, 1.0 / times)
-            records[:, 3 * K] = 0.0  # all that is owed was paid
-            head = (self.loss, terms.penalty, work, Columns(part.dense, *ours), part.rows)
-            inner_loop(*head, records, bias, step[-1], terms.bounds)
-            taken += len(visits)
-        end = np.column_stack([w, records[dense.stop :, :K].T, bias[0]])
-        if not smooth:
-            return Walked(end[None], self.margins.mass)
-        total = np.column_stack([total, records[dense.stop :, K : 2 * K].T, bias[1]])
-        return Walked(np.stack([total / taken if taken else u, end]), self.margins.mass)
+        """Where a walk leads in the mean; see `sksgd.core.walk.walk`."""
+        ends = walk(self.design, self.terms, at.slopes, norms, mean, u, drag, step, order)
+        return Walked(ends, self.margins.mass)
 
     # ---- whitening ---------------------------------------------------------------------------------------------------
 
@@ -282,12 +225,3 @@ class CourseRows(Scores):
 def _again(feed: Feed, split: Split, n_all: int, mean_weight: float, moments: Moments, terms: Any) -> CourseRows:
     rows = CourseRows(feed, split, n_all, mean_weight)
     return rows if terms is None else rows.placed(moments, terms)
-
-
-def _visits(order: np.ndarray, often: np.ndarray) -> np.ndarray:
-    """Rows in a random order, each about as often as it is to be visited."""
-    rng = np.random.Generator(np.random.SFC64(order[:16]))
-    edges = np.floor(np.cumsum(often[order]) + rng.random())
-    visits = np.repeat(order, np.diff(edges, prepend=0.0).astype(np.int64))
-    rng.shuffle(visits)
-    return visits

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
+import sys
 import warnings
 from typing import Any, Self
 
-import joblib
 import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
@@ -102,8 +102,10 @@ class BaseLinearSGD(TrainingSupport, Intake, Resuming, Reports):
     def _parameters_key(self) -> str:
         """What tells these parameters from others that lead to another model."""
         params = self.get_params(deep=False)
-        del params["verbose"]
-        return joblib.hash({name: value for name, value in params.items() if name != "random_state"})
+        for name in ("random_state", "verbose"):
+            del params[name]
+        with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
+            return repr(params)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         """One pass over a block of a stream; see the `partial_fit` of the subclasses."""

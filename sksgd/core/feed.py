@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 #: The rows of a pass in their order, and factors of their weights or None. An order is for the feed that gave it.
 Order = tuple[Any, np.ndarray | None]
-
-
+#: A context to work on a block in, which gives what to call after it: that says whether to stop.
 Watch = Callable[[], contextlib.AbstractContextManager[Callable[[], bool]]]
 
 
@@ -64,7 +63,7 @@ class Feed:
     kept: Any = None
     reproducible: bool = False
     #: Told that a block is about to be worked on in a pass, it gives a context to do so in, and what to call after it.
-    watch: Watch = no_watch
+    watch: Watch = staticmethod(no_watch)
     targets: Rows
     squares: np.ndarray
     total_weight: float

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .course_rows import Terms
 from .design import Moments
 from .feed import Feed
 from .split import Split
+from .walk import Terms
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -34,13 +34,15 @@ DEPENDENT, PROBE = 3.0, 256
 UNKNOWN = 0.05
 
 
-def suits(rows: Any, split: Split) -> bool:
+def suits(rows: Any, split: Split, n: int) -> bool:
     """Whether there are so many dense columns, and no others, that depend on each other.
 
-    `rows` gives the sums of `angles`.
+    As they all do among not many more rows than columns. `rows` gives the sums of `angles`.
     """
     d = split.width
-    return split.n_dense == d and FEWEST < d <= MOST and dependence(d, *rows.angles()) > DEPENDENT
+    if split.n_dense < d or not FEWEST < d <= min(MOST, 4 * n):
+        return False
+    return n < 2 * d or dependence(d, *rows.angles()) > DEPENDENT
 
 
 def dependence(width: int, squares: float, pairs: int) -> float:
@@ -69,9 +71,9 @@ class Whitening:
     Parameters
     ----------
     factor : ndarray of shape (width + 1, width + 1)
-        The Cholesky factor of the Hessian of the sample, in columns of size 1.
+        The Cholesky factor of the Hessian of the sample, in coordinates in which its diagonal is 1.
     scale : ndarray of shape (width + 1,)
-        One over the sizes of the columns; 0 for those that do not move.
+        Weights for those coordinates; 0 for weights that do not move.
     bend : float
         The mean curvature.
     """
@@ -94,10 +96,15 @@ class Whitening:
         # What is rare may be missing in a sample.
         known, exact = np.diagonal(matrix), exact.mean(axis=0) * scale**2
         diagonal = np.where(exact > 2.0 * known, exact, known) + strength * scale**2
-        diagonal = np.maximum(diagonal, JITTER * diagonal.max())
-        np.fill_diagonal(matrix, (1.0 + unknown + JITTER * (unknown == 0)) * diagonal)
-        factor, info = lapack.dpotrf(matrix.T, lower=1)
-        return cls(factor, scale, bend) if info == 0 and np.isfinite(factor[-1, -1]) else None
+        root = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        matrix /= root
+        matrix /= root[:, None]
+        for jitter in JITTER * 100.0 ** np.arange(3):
+            np.fill_diagonal(matrix, 1.0 + unknown + jitter)
+            factor, info = lapack.dpotrf(matrix.T, lower=1)
+            if info == 0 and np.isfinite(factor[-1, -1]):
+                return cls(factor, scale / root, bend)
+        return None
 
     def step(self, slope: np.ndarray) -> np.ndarray:
         """Where the negative of a gradient (K, width + 1) leads."""
@@ -106,7 +113,7 @@ class Whitening:
 
 def unknown(width: int, n: int, n_all: int) -> float:
     """What a sample of n rows does not know of the diagonal of the Hessian of all, relative to it."""
-    return UNKNOWN * width / n if n < n_all else 0.0
+    return UNKNOWN * width / max(n, 1) if n < n_all else 0.0
 
 
 def sampled_gram(design: Design, bend: np.ndarray, total: float, intercept: bool) -> tuple[np.ndarray, int]:

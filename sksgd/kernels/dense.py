@@ -15,11 +15,10 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from .groups import GROUP, add_group, predict_group
 from .intrinsics import begun_at, borrowed, get, prefetch, put, put_slots, slots_at
-from .jit import REORDER, helper, kernel
+from .jit import helper, kernel, reordered
 from .rows import AHEAD, CLOSE, LONG, dense_ahead, dense_dot, dense_soon, n_rows, visited
 from .update import clip, gradient_of, item, log_sum_exp, log_sum_exps, move, target_of, value_of
 
@@ -118,7 +117,7 @@ def move_strip(model, X, r, later, start, stop, w, at, stride, slope, begun, ste
     return p
 
 
-@njit(**REORDER)
+@reordered
 def plus(a, b):
     """a + b where sums of it may be reordered, so that a loop vectorises in which nothing else may be."""
     return a + b
@@ -274,7 +273,7 @@ def total_loss(loss, rows, many, y, weight, coef, intercept):
     return total
 
 
-@njit(**REORDER)
+@reordered
 def sum_up(values):
     """The sum of an array, in whatever order vectorises."""
     total = 0.0

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import overload
 
 from ..functions import exp
 from .dense import sum_up
 from .groups import GROUP
 from .intrinsics import get, put
-from .jit import helper, kernel
+from .jit import helper, kernel, overload
 from .update import gradient_of, item, log_sum_exp, target_of, value_of
 
 
@@ -101,11 +100,11 @@ def raised(bend: float, p: float, target: float, slope: float, lift: float, iden
     return bend + lift * max(min(abs(slope) / reach, most) - bend, 0.0)
 
 
-@overload(cost_of, strict=False)
+@overload(cost_of)
 def _(loss: Any, p: Any, target: Any, k: Any, norm: Any, width: Any) -> Any:
     return _cost if loss.cls.smooth else _envelope
 
 
-@overload(bent, strict=False)
+@overload(bent)
 def _(loss: Any, p: Any, target: Any, k: Any, norm: Any, lift: Any, identity: Any, width: Any) -> Any:
     return _bent_as(loss.cls)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
-from numba.extending import overload
 
 from .intrinsics import get, prefetch
-from .jit import OPTIONS, REORDER
+from .jit import exact, helper, overload, reordered
 from .rows import (
     AHEAD,
     CLOSE,
@@ -25,8 +23,6 @@ from .rows import (
     value,
 )
 
-EXACT = OPTIONS | {"fastmath": False}
-
 
 def foresees(rows: Any, pen: Any) -> bool:
     """Whether predictions are found two rows ahead: a constant to the compiler.
@@ -39,7 +35,7 @@ def foresees(rows: Any, pen: Any) -> bool:
     return of_kind(type(rows), True, False) and not pen.truncates
 
 
-@overload(foresees, strict=False)
+@overload(foresees)
 def _(rows: Any, pen: Any) -> Any:
     constant = of_kind(kind_of(rows), True, False) and not pen.cls.truncates
     return lambda rows, pen: constant
@@ -69,7 +65,7 @@ def glance(rows: Any, w: Any, C: int, row: Any, before: Any) -> tuple[float, flo
     return of_kind(type(rows), _glance_dense, _glance_csr)(rows, w, C, row, before)
 
 
-@njit(**REORDER)
+@reordered
 def _glance_dense(rows, w, C, row, before):
     p = g = 0.0
     for j in range(row[1]):
@@ -79,23 +75,23 @@ def _glance_dense(rows, w, C, row, before):
     return p, g
 
 
-@njit(**OPTIONS)
+@helper
 def _glance_csr(rows, w, C, row, before):
     return csr_dot(rows, row[0], row[1], w, 0, C), 0.0
 
 
-@overload(look_ahead, strict=False)
+@overload(look_ahead)
 def _(rows: Any, y: Any, w: Any, C: Any, order: Any, i: Any, last: Any) -> Any:
     return of_kind(kind_of(rows), _look_ahead_dense, _look_ahead_csr)
 
 
-@overload(glance, strict=False)
+@overload(glance)
 def _(rows: Any, w: Any, C: Any, row: Any, before: Any) -> Any:
     kind = of_kind(kind_of(rows), _glance_dense, _glance_csr)
     return lambda rows, w, C, row, before: kind(rows, w, C, row, before)
 
 
-@njit(**EXACT)
+@exact
 def careful_dot(rows, w, C, d, row):
     """The product of a row with the weights, term by term, so that infinite terms of both signs are not a number."""
     start, n = row
@@ -106,7 +102,7 @@ def careful_dot(rows, w, C, d, row):
     return total
 
 
-@njit(**EXACT)
+@exact
 def add(a, b):
     """a + b, not fused with a product: an empty row may hang on the last bit of the intercept."""
     return a + b

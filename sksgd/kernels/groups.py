@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
-from numba.extending import overload
 
 from .intrinsics import get, prefetch, put
-from .jit import REORDER, apart, helper
+from .jit import apart, helper, overload, reordered
 from .rows import AHEAD, csr_ahead, csr_dot, dense_dot, kind_of, of_kind, per_line, span, visited
 
 # Rows whose losses are computed together, so that the exponentials in them vectorise; a multiple of 4.
@@ -74,7 +72,7 @@ def four_ahead(X, y, four):
             prefetch(X, four[m] * d + min(j, d - 1))
 
 
-@njit(**REORDER)
+@reordered
 def four_dots(X, four, w, at, out, to):
     """The products of four rows with w[at : at + d], whose loads they share, into out[to : to + 4]."""
     d = X.shape[1]
@@ -92,7 +90,7 @@ def four_dots(X, four, w, at, out, to):
     put(out, to + 3, p3)
 
 
-@njit(**REORDER)
+@reordered
 def eight_dots(X, four, w, at, out, to):
     """The same for two outputs at once, which share the loads of the rows; those of the second come GROUP later."""
     d = X.shape[1]
@@ -161,13 +159,13 @@ def _add_group_csr(rows, order, first, last, slopes, out):
                 put(out, p, get(out, p) + g * get(rows.data, q))
 
 
-@overload(predict_group, strict=False)
+@overload(predict_group)
 def _(rows: Any, y: Any, order: Any, first: Any, last: Any, end: Any, w: Any, d: Any, b: Any, out: Any) -> Any:
     kind = of_kind(kind_of(rows), _predict_group_dense, _predict_group_csr)
     return lambda rows, y, order, first, last, end, w, d, b, out: kind(rows, y, order, first, last, end, w, d, b, out)
 
 
-@overload(add_group, strict=False)
+@overload(add_group)
 def _(rows: Any, order: Any, first: Any, last: Any, slopes: Any, out: Any) -> Any:
     kind = of_kind(kind_of(rows), _add_group_dense, _add_group_csr)
     return lambda rows, order, first, last, slopes, out: kind(rows, order, first, last, slopes, out)

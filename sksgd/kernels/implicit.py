@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from ..functions import exp
 from ..track import (
@@ -28,6 +27,7 @@ from ..track import (
     N_HELD,
     RECENT,
     RECENT_FLAT,
+    ROOM,
     SCALES,
     SEEN,
     SQUARE,
@@ -39,7 +39,7 @@ from ..track import (
 )
 from .dense import sum_up
 from .intrinsics import borrowed, get, prefetch, put
-from .jit import REORDER, helper, kernel
+from .jit import helper, kernel, reordered
 from .records import longest
 from .response import adapt, response, rest
 from .rows import AHEAD, CLOSE, LONG, dense_ahead, dense_soon, records_ahead, span, visited
@@ -58,13 +58,13 @@ def walk(rule, X, others, work, first, last, running, judging, track):
     X, (y, order, weight) = borrowed(X), borrowed(work)
     mean, spread, scale, weights, records, outputs, sums = borrowed(track)
     _, K, m = weights.shape
-    w, away = weights.reshape(-1), np.zeros(m)
+    w, away = weights.reshape(-1), np.zeros(m + 2 * ROOM)[ROOM : ROOM + m]
     scores, means, steps = np.zeros(K), np.zeros(K), np.zeros(K)
     held = np.zeros(N_HELD)
     if others is not None:
         held = np.zeros(N_HELD * longest(others, order, first, last))
     if not running:
-        rescale(rule, mean, spread, scale, most(outputs, K))
+        rescale(rule.ridge, mean, spread, scale, most(outputs, K))
     for i in range(first, last):
         r = visited(order, i)
         ahead(X, others, y, order, i, last, records)
@@ -76,7 +76,7 @@ def walk(rule, X, others, work, first, last, running, judging, track):
         share, shift = own * sums[COUNT] / sums[MASS], rate if rule.intercept else 0.0
         bend = most(outputs, K)
         q = 1.0 if rule.intercept else 0.0
-        q += look(rule, X, r, mean, spread, scale, away, running, rate, shift, bend)
+        q += look(rule.ridge, X, r, mean, spread, scale, away, running, rate, shift, bend)
         for k in range(K):
             p, a = product(w, k * m, away), product(w, (K + k) * m, away)
             scores[k], means[k] = outputs[BIAS, k] + p, outputs[MEAN_BIAS, k] + a
@@ -91,7 +91,7 @@ def walk(rule, X, others, work, first, last, running, judging, track):
         sums[LEARNED] += own if judging else 0.0
         usual = sums[SQUARES] / (sums[STEPS] + 1.0)
         step = exp(-rule.power * log(1.0 + sums[STEPS] / (rule.pace * usual))) / usual
-        respond(rule, y, r, share, step, q, scores, steps, outputs, sums[STEPS])
+        respond(rule.loss, rule.explicit, y, r, share, step, q, scores, steps, outputs, sums[STEPS])
         if judging:
             judge(rule, y, r, own, share, sums[STEPS], means, scores, outputs)
         sums[STEPS] += 1.0
@@ -132,14 +132,14 @@ def most(outputs, K):
 
 
 @helper
-def rescale(rule, mean, spread, scale, bend):
+def rescale(ridge, mean, spread, scale, bend):
     """Set the scales of the dense columns by their moments."""
     for j in range(len(scale)):
-        put(scale, j, inverse(get(spread, j), item(rule.ridge, j) / bend, get(mean, j)))
+        put(scale, j, inverse(get(spread, j), item(ridge, j) / bend, get(mean, j)))
 
 
-@njit(**REORDER)
-def look(rule, X, r, mean, spread, scale, away, running, rate, shift, bend):
+@reordered
+def look(ridge, X, r, mean, spread, scale, away, running, rate, shift, bend):
     """Put the dense columns of row r less their means into `away`; the squared length of the row in coordinates.
 
     If `running`, the row then enters the moments, of which its weight is the share `rate`.
@@ -158,7 +158,7 @@ def look(rule, X, r, mean, spread, scale, away, running, rate, shift, bend):
         put(away, j, x)
         put(mean, j, centre)
         put(spread, j, wide)
-        put(scale, j, inverse(wide, item(rule.ridge, j) / bend, centre))
+        put(scale, j, inverse(wide, item(ridge, j) / bend, centre))
         q += get(scale, j) * (1.0 - shift) * (1.0 - shift) * x * x
     return q
 
@@ -170,7 +170,7 @@ def inverse(wide, ridge, centre):
     return 1.0 / total if total > 1e-300 else 0.0
 
 
-@njit(**REORDER)
+@reordered
 def product(w, at, away):
     """w[at : at + m] times `away`."""
     p = 0.0
@@ -218,7 +218,7 @@ def touch(rule, others, r, records, outputs, sums, running, own, bend, held, sco
     return q
 
 
-@njit(**REORDER)
+@reordered
 def measure(held, room, n):
     """Turn variances into scales, and return the squared length of the row."""
     q = 0.0
@@ -229,7 +229,7 @@ def measure(held, room, n):
     return q
 
 
-@njit(**REORDER)
+@reordered
 def pay(pen, held, room, n, per_bend):
     """Bring weights and sums of one output up to date, and return their products with the row."""
     p, a = 0.0, 0.0
@@ -272,13 +272,13 @@ def judge(rule, y, r, own, share, t, means, scores, outputs):
 
 
 @helper
-def respond(rule, y, r, share, step, q, scores, steps, outputs, t):
+def respond(loss, explicit, y, r, share, step, q, scores, steps, outputs, t):
     """The moves `steps` of the scores' gradients, implicit ones; curvatures learn from them."""
-    loss, norm = rule.loss, log_sum_exp(rule.loss, scores, 0, len(scores))
+    norm = log_sum_exp(loss, scores, 0, len(scores))
     for k in range(len(scores)):
         target, eta = target_of(loss, y, r, k), step / outputs[BEND, k]
-        slope = response(loss, scores[k], target, k, norm, eta * q, share, rule.explicit)
-        if not rule.explicit:
+        slope = response(loss, scores[k], target, k, norm, eta * q, share, explicit)
+        if not explicit:
             adapt(loss, outputs, k, scores[k], scores[k] - eta * q * slope, target, min(2.0 * share / (t + 101.0), 1.0))
         steps[k] = eta * slope
 
@@ -326,10 +326,11 @@ def settle(rule, first, track):
 
 
 @kernel
-def moments(rule, X, others, order, weight, track):
+def moments(ridge, intercept, X, others, order, weight, track):
     """Take rows into the moments without learning them."""
     mean, spread, scale, _, records, outputs, sums = track
-    z, size, away = records.reshape(-1), records.shape[1], np.zeros(X.shape[1])
+    z, size, m = records.reshape(-1), records.shape[1], X.shape[1]
+    away = np.zeros(m + 2 * ROOM)[ROOM : ROOM + m]
     bend = most(outputs, outputs.shape[1])
     for i in range(len(order)):
         r = visited(order, i)
@@ -337,7 +338,7 @@ def moments(rule, X, others, order, weight, track):
         sums[COUNT] += 1.0
         sums[MASS] += own
         rate = own / sums[MASS]
-        look(rule, X, r, mean, spread, scale, away, True, rate, rate if rule.intercept else 0.0, bend)
+        look(ridge, X, r, mean, spread, scale, away, True, rate, rate if intercept else 0.0, bend)
         if others is not None:
             start, n = span(others, r)
             for c in range(start, start + n):

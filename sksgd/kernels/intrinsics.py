@@ -10,7 +10,9 @@ from typing import Any
 
 from llvmlite import ir
 from numba import errors, types
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
+
+from .jit import overload
 
 _INT64 = ir.IntType(64)
 
@@ -48,12 +50,12 @@ def _prefetch_into(locality: int) -> Any:
 _prefetch, _prefetch_soon = _prefetch_into(2), _prefetch_into(3)
 
 
-@overload(prefetch, strict=False)
+@overload(prefetch)
 def _(array: Any, i: Any) -> Any:
     return lambda array, i: _prefetch(array, i)
 
 
-@overload(prefetch_soon, strict=False)
+@overload(prefetch_soon)
 def _(array: Any, i: Any) -> Any:
     return lambda array, i: _prefetch_soon(array, i)
 
@@ -79,7 +81,7 @@ def _slots_at(context: Any, opt: Any, array: Any, i: Any, stride: Any) -> Any:
     return result(opt, array, types.int64, types.int64), codegen
 
 
-@overload(slots_at, strict=False)
+@overload(slots_at)
 def _(opt: Any, array: Any, i: Any, stride: Any) -> Any:
     return lambda opt, array, i, stride: _slots_at(opt, array, i, stride)
 
@@ -103,7 +105,7 @@ def _put_slots(context: Any, opt: Any, array: Any, i: Any, stride: Any, slots: A
     return types.void(opt, array, types.int64, types.int64, slots), codegen
 
 
-@overload(put_slots, strict=False)
+@overload(put_slots)
 def _(opt: Any, array: Any, i: Any, stride: Any, slots: Any) -> Any:
     return lambda opt, array, i, stride, slots: _put_slots(opt, array, i, stride, slots)
 
@@ -129,7 +131,7 @@ def _begun_at(context: Any, opt: Any, table: Any, i: Any, like: Any) -> Any:
     return result(opt, table, types.int64, like), codegen
 
 
-@overload(begun_at, strict=False)
+@overload(begun_at)
 def _(opt: Any, table: Any, i: Any, like: Any) -> Any:
     return lambda opt, table, i, like: _begun_at(opt, table, i, like)
 
@@ -152,7 +154,7 @@ def _scaled(context: Any, slots: Any, factor: Any) -> Any:
     return slots(slots, slots.dtype if len(slots) else factor), codegen
 
 
-@overload(scaled, strict=False)
+@overload(scaled)
 def _(slots: Any, factor: Any) -> Any:
     return lambda slots, factor: _scaled(slots, factor)
 
@@ -178,7 +180,7 @@ def _get(context: Any, array: Any, i: Any) -> Any:
     return array.dtype(array, types.int64), codegen
 
 
-@overload(get, strict=False)
+@overload(get)
 def _(array: Any, i: Any) -> Any:
     return lambda array, i: _get(array, i)
 
@@ -200,7 +202,7 @@ def _put(context: Any, array: Any, i: Any, value: Any) -> Any:
     return types.void(array, types.int64, value), codegen
 
 
-@overload(put, strict=False)
+@overload(put)
 def _(array: Any, i: Any, value: Any) -> Any:
     return lambda array, i, value: _put(array, i, value)
 
@@ -231,6 +233,6 @@ def _borrowed(context: Any, value: Any) -> Any:
     return value(value), codegen
 
 
-@overload(borrowed, strict=False)
+@overload(borrowed)
 def _(value: Any) -> Any:
     return lambda value: _borrowed(value)

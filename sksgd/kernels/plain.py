@@ -15,13 +15,11 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
-from numba.extending import overload
 
 from ..debt import KEEP, MASS, SCALE, SIZES, SQUARES, STARTED
 from .foresight import add, careful_dot, foresees, glance, look_ahead
 from .intrinsics import borrowed, get, put
-from .jit import REORDER, helper, kernel
+from .jit import helper, kernel, overload, reordered
 from .rows import LONG, csr_dot, dense_ahead, kind_of, of_kind, place, span, value
 from .update import item
 
@@ -149,7 +147,7 @@ def touch(
     return kind(rows, pen, w, C, now, coming, later, ahead, c, mass, scale, taken, averaged)
 
 
-@njit(**REORDER)
+@reordered
 def _touch_dense(rows, pen, w, C, now, coming, later, ahead, c, mass, scale, taken, averaged):
     d = rows.X.shape[1]
     if d <= LONG:
@@ -165,7 +163,7 @@ def _touch_dense(rows, pen, w, C, now, coming, later, ahead, c, mass, scale, tak
     return p, g, squares, sizes
 
 
-@njit(**REORDER)
+@reordered
 def touch_columns(rows, pen, w, C, now, coming, later, low, high, c, mass, scale, taken, averaged):
     X, d = rows.X, rows.X.shape[1]
     inverse, squares, sizes = 1.0 / scale, w.dtype.type(0), w.dtype.type(0)
@@ -181,7 +179,7 @@ def touch_columns(rows, pen, w, C, now, coming, later, low, high, c, mass, scale
     return p, g, squares, sizes
 
 
-@njit(**REORDER)
+@reordered
 def _touch_csr(rows, pen, w, C, now, coming, later, ahead, c, mass, scale, taken, averaged):
     inverse = 1.0 / scale
     s0 = s1 = t0 = t1 = w.dtype.type(0)
@@ -222,7 +220,7 @@ def touch_one(pen, w, at, stride, C, move, mass, scale, inverse, taken, averaged
     return z, z
 
 
-@overload(touch, strict=False)
+@overload(touch)
 def _(
     rows: Any,
     pen: Any,
@@ -278,7 +276,7 @@ def note(loss, margins, waiting, p, target):
     return 0, sum_losses(loss, margins, MARGINS)
 
 
-@njit(**REORDER)
+@reordered
 def norm(rows, row):
     """The squared norm of a row."""
     start, n = row
@@ -288,7 +286,7 @@ def norm(rows, row):
     return total
 
 
-@njit(**REORDER)
+@reordered
 def sum_losses(loss, margins, n):
     """The sum of the losses of n predictions, the first row, for targets, the second; predictions are overwritten."""
     for i in range(n):

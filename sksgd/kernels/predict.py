@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
 from ..functions import expit
 from .intrinsics import get, put
-from .jit import REORDER, kernel
+from .jit import kernel, reordered
 
 
-@njit(**REORDER)
+@reordered
 def mixed_dot(X, at, w):
     """The row that starts at `at` times w, in the wider of both precisions."""
     p = X.dtype.type(0) * w.dtype.type(0)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
-from numba.extending import overload
 
 from ..debt import CLOCK, MASS, SCALE
 from .intrinsics import begun_at, get, put, put_slots, scaled, slots_at
-from .jit import REORDER, helper
+from .jit import helper, overload, reordered
 from .rows import span
 from .update import clip, item, move
 
@@ -55,7 +53,7 @@ def bring(model, idle, rows, z, size, k, n, start, length, held, room, update, a
             put(z, np.int64(get(rows.indices, start + q)) * size + k * n + n - 1, get(held, mean + q))
 
 
-@njit(**REORDER)
+@reordered
 def recall(model, idle, rows, start, length, held, at, n, room, now, lines, width):
     """Bring held weights to the clock of now, and return their product with the row."""
     total, mean = held.dtype.type(0), at + n * room
@@ -136,7 +134,7 @@ def common(model: Any, scale: float, a: float) -> float:
     return scale * a if model.alpha is None and model.pen.linear else scale
 
 
-@overload(common, strict=False)
+@overload(common)
 def _(model: Any, scale: Any, a: Any) -> Any:
     fields = dict(zip(model.fields, model.types, strict=True))
     if fields["alpha"].name == "none" and fields["pen"].cls.linear:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from numba.extending import overload
-
 from ..track import BEND, LOSS, SLOPE
+from .jit import overload
 from .update import gradient_of
 
 
@@ -101,16 +100,16 @@ def _mean_curvature(loss, outputs, k, p, later, y, rho):
     outputs[BEND, k] = max(outputs[SLOPE, k], 1e-100)
 
 
-@overload(rest, strict=False)
+@overload(rest)
 def _(pen: Any, w: Any, time: Any, alpha: Any) -> Any:
     return _resting(pen.cls)
 
 
-@overload(response, strict=False)
+@overload(response)
 def _(loss: Any, p: Any, y: Any, k: Any, norm: Any, reach: Any, share: Any, explicit: Any) -> Any:
     return _bounded if loss.cls.joint else _proximal
 
 
-@overload(adapt, strict=False)
+@overload(adapt)
 def _(loss: Any, outputs: Any, k: Any, p: Any, later: Any, y: Any, rho: Any) -> Any:
     return _adapter(loss.cls)

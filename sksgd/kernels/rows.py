@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, types
-from numba.extending import overload
+from numba import types
 
 from .intrinsics import get, prefetch, prefetch_soon, put
-from .jit import REORDER, helper, kernel
+from .jit import helper, kernel, overload, reordered
 
 # Rows are read in an order the hardware cannot guess, so each is asked for before its turn. A row of up to LONG comes
 # into the second cache AHEAD rows before, and into the first CLOSE rows before; of a longer row, LONG columns at a time
@@ -43,13 +42,13 @@ def per_line(array: Any) -> int:
     return 64 // array.itemsize
 
 
-@overload(per_line, strict=False)
+@overload(per_line)
 def _(array: Any) -> Any:
     n = 512 // array.dtype.bitwidth  # a constant, for `itemsize` is read at run time, and dividing by it takes a while
     return lambda array: n
 
 
-@njit(**REORDER)
+@reordered
 def dense_dot(X: Any, i: int, w: Any, at: int) -> float:
     """Row i times w[at : at + d].
 
@@ -83,7 +82,7 @@ def visited(order: Any, i: int) -> int:
     return i if order is None else order[i]
 
 
-@overload(visited, strict=False)
+@overload(visited)
 def _(order: Any, i: Any) -> Any:
     if isinstance(order, types.NoneType):
         return lambda order, i: i
@@ -228,26 +227,26 @@ def kind_of(rows: types.NamedTuple) -> type:
     return rows.instance_class
 
 
-@overload(span, strict=False)
+@overload(span)
 def _(rows: Any, i: Any) -> Any:
     return of_kind(kind_of(rows), _span_dense, _span_csr)
 
 
-@overload(value, strict=False)
+@overload(value)
 def _(rows: Any, q: Any) -> Any:
     return of_kind(kind_of(rows), _value_dense, _value_csr)
 
 
-@overload(column, strict=False)
+@overload(column)
 def _(rows: Any, start: Any, k: Any) -> Any:
     return of_kind(kind_of(rows), _column_dense, _column_csr)
 
 
-@overload(place, strict=False)
+@overload(place)
 def _(rows: Any, j: Any, m: Any, d: Any, C: Any) -> Any:
     return of_kind(kind_of(rows), _place_dense, _place_csr)
 
 
-@overload(n_rows, strict=False)
+@overload(n_rows)
 def _(rows: Any) -> Any:
     return of_kind(kind_of(rows), _n_rows_dense, _n_rows_csr)

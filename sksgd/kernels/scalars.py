@@ -11,10 +11,10 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
 from .. import functions
-from .jit import helper
+from .jit import helper, overload
 
 
 @intrinsic
@@ -87,7 +87,7 @@ def _log(x):
     return k * 6.93147180369123816490e-01 + (2.0 * s + (2.0 * s * series + k * 1.90821492927058770002e-10))
 
 
-@overload(log, strict=False)
+@overload(log)
 def _(x: Any) -> Any:
     return lambda x: _log(x)
 
@@ -99,4 +99,4 @@ for _name in functions.__all__:
     def _typing(x: Any, _compiled: Any = _IMPLEMENTATIONS[_name]) -> Any:
         return lambda x: _compiled(x)
 
-    overload(getattr(functions, _name), strict=False)(_typing)
+    overload(getattr(functions, _name))(_typing)

@@ -13,13 +13,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, types
-from numba.extending import overload
+from numba import types
 
 from ..base import Penalty
 from ..functions import exp
 from .intrinsics import borrowed, get, put
-from .jit import REORDER, helper, kernel
+from .jit import helper, kernel, overload, reordered
 from .rows import AHEAD, CLOSE, LONG, dense_ahead, dense_soon, records_ahead, span, visited
 from .update import clip, gradient_of, item, log_sum_exp, target_of
 
@@ -121,7 +120,7 @@ def pulls(pen, w, alpha):
 # ---- dense columns ---------------------------------------------------------------------------------------------------
 
 
-@njit(**REORDER)
+@reordered
 def centred_dot(columns, r, k):
     """Row r, centred, times the weights of output k."""
     d = columns.X.shape[1]
@@ -199,7 +198,7 @@ def _prox(pen, w, drag, step, keep, bounds, j):
     return clip(pen.prox(w - drag, step, keep), bounds, j)
 
 
-@overload(rest, strict=False)
+@overload(rest)
 def _(pen: Any, w: Any, drag: Any, step: Any, keep: Any, bounds: Any, j: Any) -> Any:
     return _scale if isinstance(pen, types.NoneType) else _prox
 
@@ -247,7 +246,7 @@ def _repeat(pen, w, k, drag, step, keep, log, bounds, j):
     return w, 0.0
 
 
-@overload(idle, strict=False)
+@overload(idle)
 def _(pen: Any, w: Any, k: Any, drag: Any, step: Any, keep: Any, log: Any, bounds: Any, j: Any) -> Any:
     if isinstance(pen, types.NoneType):
         return _scale_all

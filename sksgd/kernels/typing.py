@@ -32,6 +32,7 @@ from numba.extending import (
 )
 
 from .. import base, functions
+from .jit import UNWRAPPED
 
 _CLASSES: dict[str, type] = {}
 
@@ -184,7 +185,7 @@ def _register(role: type[ComponentType], hooks: dict[str, str]) -> None:
         # Not strict: a hook may name its arguments as it likes.
         namespace: dict[str, Any] = {}
         exec(f"def hook(self, {arguments}):\n    return getattr(self.cls, {name!r})", namespace)
-        overload_method(role, name, strict=False)(namespace["hook"])
+        overload_method(role, name, strict=False, jit_options=UNWRAPPED)(namespace["hook"])
 
 
 class Idle(base.Component):

@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, types
-from numba.extending import overload
+from numba import types
 
 from ..base import Penalty
 from ..functions import exp
 from .intrinsics import get, put, scaled
-from .jit import REORDER
+from .jit import overload, reordered
 from .scalars import log
 
 # ---- the move of one weight ------------------------------------------------------------------------------------------
@@ -76,7 +75,7 @@ def _move_while_drifting(opt, pen, g, w, slots, begun, step, a, alpha):
     return pen.drift(w, moved - w, step * opt.scale(slots, begun), alpha), slots
 
 
-@overload(move, strict=False)
+@overload(move)
 def _(opt: Any, pen: Any, g: Any, w: Any, slots: Any, begun: Any, step: Any, a: Any, alpha: Any) -> Any:
     return _variant(opt.cls, pen.cls, isinstance(alpha, types.NoneType))
 
@@ -89,7 +88,7 @@ def item(values: Any, j: Any) -> Any:
     return values[j] if isinstance(values, np.ndarray) else values
 
 
-@overload(item, strict=False)
+@overload(item)
 def _(values: Any, j: Any) -> Any:
     if isinstance(values, types.Array):
         return lambda values, j: get(values, j)
@@ -101,7 +100,7 @@ def clip(w: float, bounds: Any, j: Any) -> float:
     return w if bounds is None else min(max(w, bounds[0, j]), bounds[1, j])
 
 
-@overload(clip, strict=False)
+@overload(clip)
 def _(w: Any, bounds: Any, j: Any) -> Any:
     if isinstance(bounds, types.NoneType):
         return lambda w, bounds, j: w
@@ -116,7 +115,7 @@ def log_sum_exp(loss: Any, scores: Any, at: int, K: int) -> float:
     return _log_sum_exp(loss, scores, at, K) if loss.joint else 0.0
 
 
-@njit(**REORDER)
+@reordered
 def _log_sum_exp(loss, scores, at, K):
     top = get(scores, at)
     for k in range(1, K):
@@ -152,7 +151,7 @@ def _nothing(loss, scores, norms, n):
     return None
 
 
-@overload(log_sum_exps, strict=False)
+@overload(log_sum_exps)
 def _(loss: Any, scores: Any, norms: Any, n: Any) -> Any:
     return _log_sum_exps if loss.cls.joint else _nothing
 
@@ -161,7 +160,7 @@ def _zero(loss, scores, at, K):
     return 0.0
 
 
-@overload(log_sum_exp, strict=False)
+@overload(log_sum_exp)
 def _(loss: Any, scores: Any, at: Any, K: Any) -> Any:
     return (lambda loss, scores, at, K: _log_sum_exp(loss, scores, at, K)) if loss.cls.joint else _zero
 
@@ -171,7 +170,7 @@ def target_of(loss: Any, y: Any, i: int, k: int) -> float:
     return get(y, i) if loss.joint else get(y, i * y.shape[1] + k)
 
 
-@overload(target_of, strict=False)
+@overload(target_of)
 def _(loss: Any, y: Any, i: Any, k: Any) -> Any:
     if loss.cls.joint:
         return lambda loss, y, i, k: get(y, i)
@@ -204,11 +203,11 @@ def _joint_gradient(loss, p, target, k, norm):
     return loss.gradient(p, 1.0 if target == k else 0.0, norm)
 
 
-@overload(value_of, strict=False)
+@overload(value_of)
 def _(loss: Any, p: Any, target: Any, k: Any, norm: Any) -> Any:
     return _joint_value if loss.cls.joint else _value
 
 
-@overload(gradient_of, strict=False)
+@overload(gradient_of)
 def _(loss: Any, p: Any, target: Any, k: Any, norm: Any) -> Any:
     return _joint_gradient if loss.cls.joint else _gradient

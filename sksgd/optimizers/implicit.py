@@ -156,13 +156,16 @@ class ImplicitSGD(BlockOptimizer):
         m, sample = split.n_dense, feed.targets
         if problem.fit_intercept and memory.blank:
             intercept = feed.constants(problem.loss, K)
-        outputs, sums = np.zeros((at.N_LINES, K)), np.zeros(at.N_SUMS)
+        outputs = at.zeros(at.N_LINES, K)
         self._bend(problem, sample.take(slice(None, None, max(1, len(sample) // 1000))), intercept, outputs)
-        records = np.zeros((d if m < d else 0, at.HEAD + 2 * K))
-        track = at.Track(np.zeros(m), np.zeros(m), np.zeros(m), np.zeros((2, K, m)), records, outputs, sums)
+        records = at.zeros(d if m < d else 0, at.HEAD + 2 * K)
+        track = at.Track(
+            at.zeros(m), at.zeros(m), at.zeros(m), at.zeros(2, K, m), records, outputs, at.zeros(at.N_SUMS)
+        )
+        ridge = self._rule(problem, memory).ridge
         for block in feed.blocks():
             weight = 1.0 if block.weight is None else block.weight
-            moments(self._rule(problem, memory), *block.parts(split), block.places, weight, track)
+            moments(ridge, problem.fit_intercept, *block.parts(split), block.places, weight, track)
         inner = split.inwards(coef)
         track.weights[:] = inner[:, :m]
         for k in range(K if m < d else 0):
@@ -225,7 +228,7 @@ class ImplicitSGD(BlockOptimizer):
         from ..kernels.implicit import walk
 
         if not ours:
-            memory.track = at.Track(*(values.copy() for values in memory.track))
+            memory.track = at.Track(*(at.spaced(values) for values in memory.track))
         track, rule = memory.track, self._rule(problem, memory, caution)
         weight = 1.0 if rows.weight is None else rows.weight
         work = Work(np.ascontiguousarray(rows.y), order, weight)
@@ -324,7 +327,7 @@ class ImplicitSGD(BlockOptimizer):
         """Begin the average anew."""
         from ..kernels.implicit import settle
 
-        memory.track = track = at.Track(*(values.copy() for values in memory.track))
+        memory.track = track = at.Track(*(at.spaced(values) for values in memory.track))
         if memory.split.n_dense < memory.split.n_features:
             settle(self._rule(problem, memory), memory.split.n_dense, track)
         track.sums[at.AVERAGED] = 0.0

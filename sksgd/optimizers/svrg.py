@@ -34,6 +34,13 @@ class SVRG(BlockOptimizer):
     searches leave zeros and signs as they are, which the walks change. Dense columns are centred, sparse ones are not.
     A pass costs about as much as ten products of the rows with a vector; several outputs so much each.
 
+    Where 251 to 2000 columns, all dense, depend on each other, or rows are less than twice as many, the penalty is L2
+    or none and there are no bounds, there is no walk: each of four searches has the gradient in coordinates whitened by
+    the second derivatives of some of the rows, three for each column and at least a tenth. Collinearity is irrelevant
+    then, as it is for Newton's steps. The matrix takes O(d^2) of memory and O(d^3 + n d^2/10) of time, and is found
+    again only after a pass that gained little. Other penalties, bounds, sparse columns, and rows fewer than a quarter
+    of the columns are left unwhitened, and take more passes where columns are collinear.
+
     `learn`, which `partial_fit` calls, is that of `ImplicitSGD`.
 
     Losses must be smooth. `learning_rate`, `batch_size`, `sampling` and `average` have no meaning here and are refused.
@@ -42,6 +49,8 @@ class SVRG(BlockOptimizer):
     ----------
     Xiao, Zhang (2014), A proximal stochastic gradient method with progressive variance reduction, SIAM J. Optim. 24.
     Zibulevsky (2013), Speeding-up convergence via sequential subspace optimization, arXiv 1401.0159.
+    Frangella, Rathore, Zhao, Udell (2023), PROMISE: preconditioned stochastic optimization methods by incorporating
+    scalable curvature estimates, arXiv 2309.02014.
 
     Examples
     --------

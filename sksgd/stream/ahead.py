@@ -19,8 +19,9 @@ def ahead(make: Callable[[], Iterator[T]]) -> Iterator[T]:
     wanted, closed = threading.Semaphore(1), threading.Event()
 
     def run() -> None:
-        iterator = make()
+        iterator: Any = None
         try:
+            iterator = make()
             while wanted.acquire() and not closed.is_set():
                 items.put((next(iterator), None))
         except BaseException as error:

@@ -1,0 +1,130 @@
+"""What fits over sources are made of: reading ahead, and numbers that are kept in files."""
+
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+from sksgd.stream.ahead import ahead
+from sksgd.stream.spill import SHARE, Growing, room
+
+ALIVE = weakref.WeakSet()
+
+
+class Item:
+    """Something that can be counted."""
+
+    def __init__(self, number):
+        self.number = number
+        ALIVE.add(self)
+
+
+def readers():
+    return [thread for thread in threading.enumerate() if thread.name == "sksgd-reader"]
+
+
+def items(n, made=None, error=None):
+    for number in range(n):
+        if made is not None:
+            made.append(len(ALIVE) + 1)
+        yield Item(number)
+    if error is not None:
+        raise error
+
+
+def test_items_come_in_order_and_two_exist_at_most():
+    made = []
+    assert [item.number for item in ahead(lambda: items(50, made))] == list(range(50))
+    assert max(made) == 2
+    assert len(made) == 50
+    assert not readers()
+
+
+def test_the_next_item_is_made_while_one_is_worked_on():
+    begun = threading.Event()
+
+    def make():
+        yield 0
+        begun.set()
+        yield 1
+
+    found = ahead(make)
+    assert next(found) == 0
+    assert begun.wait(10)  # or nobody reads ahead
+    assert list(found) == [1]
+
+
+@pytest.mark.parametrize("error", [ValueError("bad"), KeyboardInterrupt(), MemoryError()])
+def test_what_is_raised_comes_after_the_items_before_it(error):
+    found = []
+    with pytest.raises(type(error)) as raised:
+        found.extend(item.number for item in ahead(lambda: items(3, error=error)))
+    assert raised.value is error
+    assert found == [0, 1, 2]
+    assert not readers()
+
+
+def test_an_error_before_the_first_item():
+    def make():
+        raise ValueError("no iterator")
+
+    with pytest.raises(ValueError, match="no iterator"):
+        next(ahead(make))
+    assert not readers()
+
+
+def test_who_stops_early_ends_the_thread_and_closes_the_iterator():
+    closed = threading.Event()
+
+    def make():
+        try:
+            yield from range(100)
+        finally:
+            closed.set()
+
+    for item in ahead(make):
+        if item == 3:
+            break
+    assert not readers()
+    assert closed.is_set()
+    with pytest.raises(ZeroDivisionError):
+        sum(1 / item for item in ahead(make))
+    assert not readers()
+
+
+LIMIT = SHARE * 8 * 100  # a hundred numbers
+
+
+def in_file(array):
+    while array is not None:
+        if isinstance(array, np.memmap):
+            return True
+        array = array.base
+    return False
+
+
+@pytest.mark.parametrize(("n", "spilled"), [(100, False), (101, True)])
+def test_room(n, spilled):
+    array = room((n,), LIMIT)
+    assert (array.shape, array.dtype, type(array), in_file(array)) == ((n,), np.float64, np.ndarray, spilled)
+    array[:] = np.arange(n)
+    assert array.sum() == n * (n - 1) / 2
+
+
+@pytest.mark.parametrize("rest", [(), (3,)])
+@pytest.mark.parametrize("limit", [1, LIMIT, 1 << 30])
+def test_growing(rest, limit):
+    rng = np.random.default_rng(0)
+    parts = [rng.normal(size=(int(n), *rest)) for n in rng.integers(0, 40, 30)]
+    growing = Growing(limit)
+    for part in parts:
+        growing.append(part)
+    expected = np.concatenate(parts)
+    assert growing.n == len(expected)
+    assert np.array_equal(growing.array(), expected)
+    assert in_file(growing.array()) == (expected.nbytes > limit // SHARE)
+
+
+def test_nothing_to_grow():
+    assert Growing(LIMIT).array().shape == (0,)
