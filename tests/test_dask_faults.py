@@ -14,6 +14,7 @@ import pytest
 from clusters import cluster, put, workers
 from distributed import Client, Event
 from sklearn.model_selection import GridSearchCV
+from streamed import Callback
 
 from sksgd import LinearRegressor, LogisticClassifier
 from sksgd.base import Sampler
@@ -87,6 +88,31 @@ def test_a_worker_killed_in_a_round_makes_no_difference(client, tmp_path, strate
     assert struck.n_samples_seen_ == safe.n_samples_seen_ == 3 * 120
     np.testing.assert_allclose(struck.loss_curve_[0], safe.loss_curve_[0], rtol=1e-12)
     np.testing.assert_allclose(struck.coef_, safe.coef_, rtol=1e-12)
+
+
+class StrikingBetween(Callback):
+    """After pass 1, kills a worker on which there are scores and derivatives of rows."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def on_fit_task_end(self, estimator, context):
+        if (context.task_name, context.task_id) == ("pass", 1):
+            pids = self.client.run(os.getpid)
+            os.kill(pids[min(pids)], signal.SIGKILL)
+
+
+@pytest.mark.parametrize("kind", [LinearRegressor, LogisticClassifier])
+def test_a_worker_killed_between_passes_of_svrg_makes_no_difference(client, kind):
+    X, y = rows(d=8)
+    client.wait_for_workers(2)
+    made = client.compute(parts(X, y if kind is LinearRegressor else y > 0))
+    svrg = kind(optimizer="svrg", max_iter=4, tol=None, random_state=0)
+    safe = train(client, svrg, made)
+    struck = train(client, svrg.set_callbacks(StrikingBetween(client)), made)
+    assert struck.n_samples_seen_ == safe.n_samples_seen_ == 4 * 120
+    np.testing.assert_allclose(struck.loss_curve_, safe.loss_curve_, rtol=1e-12)
+    np.testing.assert_allclose(struck.coef_, safe.coef_, rtol=1e-9)
 
 
 def test_what_was_scattered_cannot_be_made_again(client, tmp_path):

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import streamed
 from components import LOSS_ROWS
 from estimators import TWO, WEIGHT, X, Y, assert_same, weights
 from newton_cases import CLASSES, MANY, NUMBERS, ROW_WEIGHTS, SIGNAL, LogCosh, N, objective
@@ -422,6 +423,20 @@ def test_whitened_passes_in_two_calls(case, k):
     parts = pickle.loads(pickle.dumps(parts)).set_params(max_iter=5 - k).fit(LIKE, y)
     np.testing.assert_allclose(parts.loss_curve_, whole.loss_curve_, rtol=1e-8)
     assert len(pickle.dumps(whole)) < 100_000  # no matrix
+
+
+@over("case", [*LIKE_CASES, "l1"])
+def test_a_checkpoint_changes_no_bit(case, tmp_path):
+    make, y = LIKE_CASES.get(case, LIKE_CASES["squares"])
+    params = {"penalty": "l1", "alpha": 1e-2} if case == "l1" else {"alpha": 1e-6}
+    head = {**params, "tol": None, "max_iter": 5}
+    whole = streamed.fit(make(**head), tmp_path / "whole", (LIKE, y))[0]
+    for _ in range(4):  # after every pass
+        assert streamed.fit(make(**head), tmp_path / "killed", (LIKE, y), at=1)[0] is None
+    again, tasks = streamed.fit(make(**head), tmp_path / "killed", (LIKE, y))
+    assert len(tasks) == 2
+    assert streamed.record(again) == streamed.record(whole)
+    np.testing.assert_allclose(again.loss_curve_, make(**head).fit(LIKE, y).loss_curve_, rtol=1e-8)
 
 
 @over("params", [{"penalty": "l1"}, {"bounds": (-1.0, 1.0)}], ids=str)

@@ -59,9 +59,10 @@ class Feed:
     sparse: bool
     #: Whether the rows are in memory, in one block.
     in_memory: bool = False
-    #: What an optimizer keeps of the rows from one pass to the next, and whether passes must not depend on it.
+    #: What an optimizer keeps of the rows from one pass to the next, and after how many passes it is to find that anew
+    #: from nothing but its memory: 0 for never.
     kept: Any = None
-    reproducible: bool = False
+    renewal: int = 0
     #: Told that a block is about to be worked on in a pass, it gives a context to do so in, and what to call after it.
     watch: Watch = staticmethod(no_watch)
     targets: Rows

@@ -150,10 +150,11 @@ class Cluster:
     def get(self, future: Future) -> Any:
         """The value of a `Result`, whose cost is taken note of."""
         result: Result = future.result()
-        self._spend(result.cost + Cost(moved=_size(result)))
+        self.spend(result.cost + Cost(moved=_size(result)))
         return result.value
 
-    def _spend(self, cost: Cost) -> None:
+    def spend(self, cost: Cost) -> None:
+        """Take note of a cost."""
         ours = self.communication
         ours.work, ours.reduction = ours.work + cost.work, ours.reduction + cost.reduction
         ours.bytes += cost.moved

@@ -13,14 +13,15 @@ from ..core.design import Moments
 from ..core.split import Split
 from . import rounds, sums
 from .cluster import Cluster
+from .results import Cost, Result
 
 if TYPE_CHECKING:
     from distributed import Future
 
     from .feed import ClusterFeed
 
-#: Bytes of arguments from which on they are sent once, and not with every task.
-LARGE = 1 << 12
+#: Bytes up to which arguments go with every task; more are sent once, which takes another message between workers.
+SENT = 1 << 20
 
 
 class Kept:
@@ -39,20 +40,19 @@ class ClusterRows:
     knows of SVRG but for the rows.
     """
 
-    def __init__(self, cluster: Cluster, rows: Kept):
+    def __init__(self, cluster: Cluster, rows: list[Future]):
         self.cluster, self.rows = cluster, rows
 
     @classmethod
     def of(cls, feed: ClusterFeed, split: Split) -> Self:
         """The rows of a feed."""
         cluster, given = feed.cluster, feed.cluster.give((split, len(feed), feed.total_weight / len(feed)))
-        return cls(cluster, Kept([cluster.measured(begin, one.block, given) for one in feed.held]))
+        return cls(cluster, [cluster.submit(begin, one.block, given) for one in feed.held])
 
     def placed(self, moments: Moments, terms: Any) -> Self:
         """See `CourseRows`."""
-        given, carries = self.cluster.give((moments, terms)), self._carried([self.rows])
-        rows = [self.cluster.measured(place, one, given, carries=carries) for one in self.rows.values]
-        return type(self)(self.cluster, Kept(rows))
+        given = self.cluster.give((moments, terms))
+        return type(self)(self.cluster, [self.cluster.submit(place, one, given) for one in self.rows])
 
     def walk(self, *arguments: Any) -> Walked:
         """See `CourseRows`; the last argument is an order of a `ClusterFeed`."""
@@ -66,10 +66,13 @@ class ClusterRows:
         """Call a method on all workers."""
         cluster, kept = self.cluster, [argument for argument in arguments if isinstance(argument, Kept)]
         given: Any = tuple(Kept if isinstance(argument, Kept) else argument for argument in arguments)
-        if sizeof(given) > LARGE:
+        size = sizeof(given) * len(self.rows)
+        if size > SENT:
             given = cluster.give(given)
-        carries = tuple(2 + i for i in self._carried([self.rows, *kept]))
-        columns = zip(self.rows.values, *(one.values for one in kept), strict=True)
+        else:
+            cluster.spend(Cost(moved=size))
+        carries = tuple(3 + i for i in self._carried(kept))
+        columns = zip(self.rows, *(one.values for one in kept), strict=True)
         if answer == "stays":
             with cluster.watched():
                 return Kept([cluster.measured(call, name, given, *own, carries=carries, name=name) for own in columns])
@@ -89,14 +92,14 @@ class ClusterRows:
 # ---- tasks -----------------------------------------------------------------------------------------------------------
 
 
-def begin(block: Any, given: tuple[Any, ...]) -> CourseRows:
+def begin(block: Any, given: Result) -> CourseRows:
     """The rows of a block."""
-    return CourseRows(block, *given)
+    return CourseRows(block, *given.value)
 
 
-def place(rows: CourseRows, given: tuple[Any, Any]) -> CourseRows:
+def place(rows: CourseRows, given: Result) -> CourseRows:
     """See `CourseRows.placed`."""
-    return rows.placed(*given)
+    return rows.placed(*given.value)
 
 
 def call(name: str, given: tuple[Any, ...], rows: CourseRows, *kept: Any) -> Any:

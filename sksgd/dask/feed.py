@@ -65,6 +65,9 @@ class ClusterFeed(Feed):
         See `sksgd.dask.train`.
     """
 
+    #: What is lost is made again from how it was made: that must not grow without end.
+    renewal = 20
+
     def __init__(
         self, cluster: Cluster, held: list[Held], dtype: Any, sparse: bool, strategy: str, sync_every: int | None
     ):

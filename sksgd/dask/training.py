@@ -36,8 +36,11 @@ def train(
     The objective, the loop over passes, stopping and callbacks are those of `fit`. Every worker has one block of rows,
     made of its partitions; between workers go weights, gradients and sums.
 
-    With ``optimizer="auto"`` or "newton" the workers add up losses, gradients and curvatures, and the result is that of
-    `fit` in memory to the same tolerance, whatever the number of workers. `strategy` is for optimizers with a rate:
+    With ``optimizer="auto"``, "newton" or "svrg" the workers add up losses, gradients and curvatures, and the result is
+    that of `fit` in memory to the same tolerance, whatever the number of workers. For SVRG every worker also walks over
+    its own rows from the common weights, with the gradient of all rows; the mean of where they end is searched along.
+    On one worker the model of SVRG is bitwise that of `fit` in memory, for 20 passes. `strategy` is for optimizers with
+    a rate:
 
     - "local": every worker does the updates of a pass over its own rows, then weights, slots and averages become means,
       weighted by the weights of the rows. On one worker the model is bitwise that of `fit` in memory. ``t_`` counts the
@@ -79,7 +82,7 @@ def train(
     Raises
     ------
     ValueError
-        For data, parameters and optimizers that cannot be trained on so. SVRG and implicit SGD train in memory only.
+        For data, parameters and optimizers that cannot be trained on so. Implicit SGD trains in memory only.
     RuntimeError
         Where the scheduler is lost, or there are no workers.
     Exception

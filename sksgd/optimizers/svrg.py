@@ -41,6 +41,11 @@ class SVRG(BlockOptimizer):
     again only after a pass that gained little. Other penalties, bounds, sparse columns, and rows fewer than a quarter
     of the columns are left unwhitened, and take more passes where columns are collinear.
 
+    All but the walks are sums over rows, so that it also trains on rows that are on many machines, see
+    `sksgd.dask.train`: each walks along its own rows, from the same weights and with the gradient of all, and the means
+    of where these walks led are searched along. With `sksgd.callbacks.Checkpoint` every pass begins from the weights
+    alone, which costs some products of the rows more, and a fit that is taken up has the same bits.
+
     `learn`, which `partial_fit` calls, is that of `ImplicitSGD`.
 
     Losses must be smooth. `learning_rate`, `batch_size`, `sampling` and `average` have no meaning here and are refused.
@@ -97,9 +102,9 @@ class SVRG(BlockOptimizer):
         if memory.stream is not None:
             memory.coef, memory.intercept = self.weights(problem, memory, np.float64)
             memory.taken, memory.stream = memory.steps, None
-        course, coef = feed.kept or (None, None)
-        if course is None or coef is not memory.coef or feed.reproducible:
-            course = self._begin(problem, memory, feed, course)
+        course, coef, age = feed.kept or (None, None, 0)
+        if course is None or coef is not memory.coef or 0 < feed.renewal <= age:
+            course, age = self._begin(problem, memory, feed, course), 0
         memory.whitened = course.whiten(memory.whitened)
         if memory.whitened is None:
             before = course.point.objective, course.decrement()
@@ -109,7 +114,7 @@ class SVRG(BlockOptimizer):
             self._whitened_pass(problem, memory, course, enough)
         memory.coef, memory.intercept, memory.mean = course.weights()
         memory.past = course.past()
-        feed.kept = course, memory.coef
+        feed.kept = course, memory.coef, age + 1
 
     @staticmethod
     def _begin(problem: Any, memory: Memory, feed: Any, course: Course | None) -> Course:
