@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 
 import numpy as np
+from estimators import weights
 
+from sksgd.callbacks import Checkpoint
 from sksgd.stream import Source
 
 N, D = 190, 4
@@ -92,3 +95,41 @@ class Arm(Callback):
     def on_fit_task_begin(self, estimator, context):
         if (context.task_name, context.task_id) == ("pass", self.number):
             self.source.trigger["armed"] = True
+
+
+# ---- fits that are killed --------------------------------------------------------------------------------------------
+
+
+class Killed(Exception):
+    """Stands for the end of a process."""
+
+
+class Kill(Callback):
+    """Raises at the end of the task of this number, counted from 1 in the order in which they end."""
+
+    def __init__(self, at=None):
+        self.at, self.ended = at, []
+
+    def on_fit_task_end(self, estimator, context):
+        self.ended.append(context.task_name)
+        if len(self.ended) == self.at:
+            raise Killed
+
+
+def record(model):
+    """All that is to be the same."""
+    curves = [model.loss_curve_, model.validation_curve_]
+    numbers = [model.t_, model.n_iter_, model.n_samples_seen_, model.stop_reason_, repr(model.optimality_gap_)]
+    return weights(model).tobytes(), *curves, *numbers
+
+
+def fit(model, path, data, at=None, every=1, **given):
+    """The fitted model, or None if it was killed, and the tasks that ended."""
+    kill = Kill(at)
+    model.set_callbacks(Checkpoint(path, every=every), kill)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return model.fit(*data, **given), kill.ended
+        except Killed:
+            return None, kill.ended

@@ -173,16 +173,18 @@ def test_a_file_with_nan(tmp_path):
 def test_labels_that_are_not_among_the_classes():
     source = NumpySource(X, THREE, **SMALL, classes=["a", "b"])
     first = int(np.flatnonzero(THREE == "c")[0]) // 20
-    with pytest.raises(BlockError, match=rf"rows {20 * first} to .*, block 0: y contains labels not seen before: .*'c'"):
+    with pytest.raises(
+        BlockError, match=rf"rows {20 * first} to .*, block 0: y contains labels not seen before: .*'c'"
+    ):
         LogisticClassifier().fit(source)
     with pytest.raises(BlockError, match="labels not seen before"):
         LogisticClassifier().fit(X, TWO, X_val=NumpySource(X, THREE))
 
 
-@pytest.mark.parametrize("make", [lambda: Rows(X[:0], TWO[:0]), lambda: IterableSource(lambda: iter([(X[:0], TWO[:0])]))])
-def test_sources_without_rows(make):
+@pytest.mark.parametrize("source", [Rows(X[:0], TWO[:0]), IterableSource([(X[:0], TWO[:0])])])
+def test_sources_without_rows(source):
     with pytest.raises(BlockError, match="there are no rows"):
-        LogisticClassifier().fit(make())
+        LogisticClassifier().fit(source)
 
 
 def test_other_faults():

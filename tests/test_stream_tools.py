@@ -9,15 +9,15 @@ import pytest
 from sksgd.stream.ahead import ahead
 from sksgd.stream.spill import SHARE, Growing, room
 
+ALIVE = weakref.WeakSet()
+
 
 class Item:
     """Something that can be counted."""
 
-    alive: weakref.WeakSet = weakref.WeakSet()
-
     def __init__(self, number):
         self.number = number
-        Item.alive.add(self)
+        ALIVE.add(self)
 
 
 def readers():
@@ -27,7 +27,7 @@ def readers():
 def items(n, made=None, error=None):
     for number in range(n):
         if made is not None:
-            made.append(len(Item.alive) + 1)
+            made.append(len(ALIVE) + 1)
         yield Item(number)
     if error is not None:
         raise error
@@ -59,8 +59,7 @@ def test_the_next_item_is_made_while_one_is_worked_on():
 def test_what_is_raised_comes_after_the_items_before_it(error):
     found = []
     with pytest.raises(type(error)) as raised:
-        for item in ahead(lambda: items(3, error=error)):
-            found.append(item.number)
+        found.extend(item.number for item in ahead(lambda: items(3, error=error)))
     assert raised.value is error
     assert found == [0, 1, 2]
     assert not readers()
@@ -90,8 +89,7 @@ def test_who_stops_early_ends_the_thread_and_closes_the_iterator():
     assert not readers()
     assert closed.is_set()
     with pytest.raises(ZeroDivisionError):
-        for item in ahead(make):
-            item / 0
+        sum(1 / item for item in ahead(make))
     assert not readers()
 
 

@@ -1,5 +1,7 @@
 """Fits over sources: against fits of the same rows in memory, a loop over buffers by hand, and exact optima."""
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -74,7 +76,7 @@ def test_any_chunks(blocks, buffer, sizes):
         def __init__(self, **options):
             super().__init__(X, TWO, **options)
             ends = [0, *np.minimum(np.cumsum(sizes), N).astype(int).tolist(), N]
-            self.places = [[slice(*pair)] for pair in zip(ends, ends[1:], strict=False)]
+            self.places = [[slice(*pair)] for pair in itertools.pairwise(ends)]
 
     memory = LogisticClassifier(**ADAGRAD).fit(X, TWO)
     stream = LogisticClassifier(**ADAGRAD).fit(Cut(block_rows=blocks, buffer_rows=buffer))
@@ -211,8 +213,8 @@ def test_rows_are_held_out_by_a_hash_of_their_number():
     held_out = drawn(100_000, 0.1, 5)
     assert abs(held_out.mean() - 0.1) < 5 * np.sqrt(0.09 / 100_000)
     assert np.array_equal(drawn(1000, 0.1, 5), held_out[:1000])
-    assert not np.array_equal(drawn(1000, 0.1, 6), drawn[:1000])
-    assert np.all(drawn(1000, 0.3, 5) >= drawn[:1000])
+    assert not np.array_equal(drawn(1000, 0.1, 6), held_out[:1000])
+    assert np.all(drawn(1000, 0.3, 5) >= held_out[:1000])
 
 
 @pytest.mark.parametrize("params", [ADAGRAD, {}], ids=["adagrad", "newton"])
