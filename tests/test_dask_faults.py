@@ -89,6 +89,14 @@ def test_a_worker_killed_in_a_round_makes_no_difference(client, tmp_path, strate
     np.testing.assert_allclose(struck.coef_, safe.coef_, rtol=1e-12)
 
 
+def test_what_was_scattered_cannot_be_made_again(client, tmp_path):
+    X, y = rows()
+    client.wait_for_workers(2)
+    data = client.scatter([(X[:60], y[:60]), (X[60:], y[60:])])
+    with pytest.raises(RuntimeError, match="that Dask cannot make again"):
+        train(client, model(sampling=Striking(str(tmp_path / "struck"))), data)
+
+
 def test_the_only_worker_killed_is_waited_for(tmp_path):
     X, y = rows()
     with cluster(1, processes=True, memory_limit=0) as client:

@@ -100,10 +100,14 @@ class Cluster:
 
     def tree(self, join: Callable[..., Any], parts: Sequence[Future]) -> Future:
         """The parts joined, some at a time, in their order; one part is what it is."""
-        while len(parts) > 1:
+        return self.bundle(join, parts, 1)[0]
+
+    def bundle(self, join: Callable[..., Any], parts: Sequence[Future], most: int = FAN) -> Sequence[Future]:
+        """The parts joined to no more than so many."""
+        while len(parts) > most:
             groups = [parts[i : i + FAN] for i in range(0, len(parts), FAN)]
             parts = [self.reduced(join, *group) if len(group) > 1 else group[0] for group in groups]
-        return parts[0]
+        return parts
 
     def give(self, value: Any) -> Future:
         """A value from here, for tasks; not scattered, since Dask cannot make again what was scattered."""
@@ -124,13 +128,18 @@ class Cluster:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Say so where the scheduler does not answer any more."""
+        """Say so where the scheduler does not answer any more, or something is lost for good."""
         try:
             yield
         except (CancelledError, CommClosedError, OSError) as error:
             lost = getattr(error, "reason", "") == "scheduler-connection-lost" or isinstance(error, CommClosedError)
             if not lost and self.client.status == "running":
-                raise
+                if not isinstance(error, CancelledError):
+                    raise
+                raise RuntimeError(
+                    "Something was lost with its worker, or cancelled, that Dask cannot make again. Give partitions "
+                    "that it can make (from files, delayed, submitted), and no scattered ones."
+                ) from error
             raise RuntimeError(
                 f"The scheduler of {self.client!r} was lost. The model is as before the call; connect to a scheduler "
                 "and train again."

@@ -18,9 +18,8 @@ from ..core.problem import Problem
 from ..core.quadratic import Coordinates
 from ..core.rows import Rows
 from ..core.state import State
-from . import rounds, sums
+from . import rounds, shares, sums
 from .cluster import Cluster
-from .shares import Facts
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -36,10 +35,17 @@ class Held:
     """A block on a worker, and what the client knows of it."""
 
     block: Future
-    facts: Facts
+    facts: shares.Facts
 
     def __len__(self) -> int:
         return self.facts.n
+
+
+def hold(cluster: Cluster, blocks: list[Future]) -> list[Held]:
+    """What the client knows of blocks, of those that have rows if any have."""
+    facts = cluster.client.gather([cluster.submit(shares.facts, block) for block in blocks])
+    held = [Held(*pair) for pair in zip(blocks, facts, strict=True)]
+    return [one for one in held if len(one)] or held[:1]
 
 
 class ClusterFeed(Feed):
@@ -49,7 +55,7 @@ class ClusterFeed(Feed):
     ----------
     cluster : Cluster
     held : list of Held
-        None without rows.
+        One at least.
     dtype, sparse
         As of `Feed`.
     strategy : {"local", "sync"}, sync_every : int or None
@@ -59,21 +65,28 @@ class ClusterFeed(Feed):
     def __init__(
         self, cluster: Cluster, held: list[Held], dtype: Any, sparse: bool, strategy: str, sync_every: int | None
     ):
-        self.cluster, self.held, self.dtype, self.sparse = cluster, held, dtype, sparse
+        self.cluster, self.dtype, self.sparse = cluster, dtype, sparse
         self.strategy, self.sync_every = strategy, sync_every
+        self._given: tuple[Any, Any] = (None, None)
+        self._take(held)
+        cluster.communication.n_workers = max(len(held), cluster.communication.n_workers)
+
+    def _take(self, held: list[Held]) -> None:
         facts = [one.facts for one in held]
-        self._n = sum(fact.n for fact in facts)
+        self.held, self._n = held, sum(fact.n for fact in facts)
         self.shape = sum(fact.n_rows for fact in facts), facts[0].n_features
         self.total_weight = math.fsum(fact.total_weight for fact in facts)
         self.width = max(1.0, sum(fact.stored for fact in facts) / max(self.shape[0], 1))
-        cluster.communication.n_workers = max(len(held), cluster.communication.n_workers)
-        self._given: tuple[Any, Any] = (None, None)
 
     def __len__(self) -> int:
         return self._n
 
     def normalise(self) -> None:
-        """Nothing is to be done: the weights were scaled where the rows are."""
+        if any(one.facts.weighted for one in self.held):
+            factor = self._n / sum(one.facts.total_weight for one in self.held)
+            with self.cluster.watched():
+                scaled = [self.cluster.submit(shares.scaled, one.block, factor) for one in self.held]
+                self._take(hold(self.cluster, scaled))
 
     @property
     def mark(self) -> tuple[Any, ...]:
@@ -254,7 +267,7 @@ class ClusterFeed(Feed):
             self.cluster.measured(rounds.gradient, problem, start, one.block, mine, (begin, end))
             for one, mine, begin, end in zip(self.held, visits, begins, ends, strict=True)
         ]
-        return self.cluster.reduced(rounds.update, problem, start, self.cluster.tree(rounds.add, parts))
+        return self.cluster.reduced(rounds.update, problem, start, *self.cluster.bundle(rounds.add, parts))
 
 
 class _Paced(Schedule):

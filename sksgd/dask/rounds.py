@@ -138,14 +138,15 @@ def add(*parts: Gradient) -> Gradient:
     )
 
 
-def update(problem: Problem, start: Trained, total: Gradient) -> Trained:
+def update(problem: Problem, start: Trained, *parts: Gradient) -> Trained:
     """The state after an update with the mean gradient; as it was where there were no rows."""
+    total = add(*parts)
     if not total.finite:
         return dataclasses.replace(start, finite=False)
     if not total.rows:
         return start
     state = start.state.copy()
     state.touch()
-    sums, slopes = total.of_weights.copy(), total.of_intercepts.copy()
-    pass_.update(problem, state, 1.0 / total.rows, sums, slopes)
+    # Which are cleared: sums of one part are its own.
+    pass_.update(problem, state, 1.0 / total.rows, total.of_weights.copy(), total.of_intercepts.copy())
     return Trained(state, start.rows + total.rows)

@@ -14,7 +14,7 @@ from ..core.feed import Feed
 from ..core.supply import Supply
 from . import shares
 from .cluster import Cluster
-from .feed import ClusterFeed, Held
+from .feed import ClusterFeed, Held, hold
 from .partitions import Collection, collect
 
 STRATEGIES = ("local", "sync")
@@ -127,10 +127,12 @@ def fit(
             f"strategy={strategy!r}."
         )
     cluster = Cluster(client)
-    rows = Partitions(cluster, (data, y, sample_weight), validation, strategy, sync_every)
-    model.fit(rows, None, **(init or {}))
-    model.communication_ = cluster.communication
-    return model
+
+    def supply(data: Any, y: Any = None, sample_weight: Any = None) -> Partitions:
+        return Partitions(cluster, (data, y, sample_weight), strategy, sync_every)
+
+    held_out = {} if validation is None else {"X_val": supply(*validation)}
+    return model.fit(supply(data, y, sample_weight), None, **held_out, **(init or {}))
 
 
 @dataclasses.dataclass(eq=False)
@@ -139,30 +141,29 @@ class Partitions(Supply):
 
     cluster: Cluster
     data: tuple[Any, Any, Any]
-    validation: tuple[Any, ...] | None
     strategy: str
     sync_every: int | None
 
     def feeds(
         self, estimator: Any, resumed: bool, split: bool, random_state: np.random.RandomState
     ) -> tuple[Feed, Feed | None]:
-        dtype = estimator._state.lines.dtype if resumed else None
-        held, dtype, sparse = self._prepare(estimator, self.data, dtype, not resumed)
-        out: list[Held] = []
-        if self.validation is not None:
-            out, _, _ = self._prepare(estimator, self.validation, dtype, False, trained_on=False)
-        elif split:
-            held, out = self._split(estimator, held, random_state)
-        held = self._normalised(held)
+        estimator.communication_ = self.cluster.communication  # callbacks may watch it
+        held, dtype, sparse = self._prepare(estimator, estimator._state.lines.dtype if resumed else None, not resumed)
         kind = (dtype, sparse, self.strategy, self.sync_every)
-        feed = ClusterFeed(self.cluster, held, *kind)
-        return feed, ClusterFeed(self.cluster, out, *kind) if out else None
+        if not split or not sum(map(len, held)):
+            return ClusterFeed(self.cluster, held, *kind), None
+        train, out = self._split(estimator, held, random_state)
+        return ClusterFeed(self.cluster, train, *kind), ClusterFeed(self.cluster, out, *kind)
+
+    def held_out(self, estimator: Any, dtype: Any) -> Feed:
+        held, dtype, sparse = self._prepare(estimator, dtype, False, trained_on=False)
+        return ClusterFeed(self.cluster, held, dtype, sparse, self.strategy, self.sync_every)
 
     def _prepare(
-        self, estimator: Any, data: tuple[Any, ...], dtype: Any, first: bool, trained_on: bool = True
+        self, estimator: Any, dtype: Any, first: bool, trained_on: bool = True
     ) -> tuple[list[Held], Any, bool]:
         """The rows of every worker as one coded block; the dtype of all, and whether they are sparse."""
-        cluster, parts = self.cluster, collect(*data)
+        cluster, parts = self.cluster, collect(*self.data)
         with cluster.watched():
             coder = shares.bare(estimator)
             gathered = self._gather(coder, dtype, parts)
@@ -171,14 +172,8 @@ class Partitions(Supply):
             dtype = _agree(estimator, found, dtype, first, names, trained_on)
             coder = shares.bare(estimator)
             coded = [cluster.submit(shares.code, coder, dtype, share) for share, about in gathered if about.n]
-            held = [one for one in self._facts(coded) if len(one)]
-        if not held:
-            raise ValueError("All sample weights are zero: there is nothing to fit. Pass a positive sample_weight.")
+            held = hold(cluster, coded)
         return held, dtype, next(about.sparse for about in found if about.n)
-
-    def _facts(self, blocks: list[Future]) -> list[Held]:
-        facts = self.cluster.client.gather([self.cluster.submit(shares.facts, block) for block in blocks])
-        return [Held(*pair) for pair in zip(blocks, facts, strict=True)]
 
     def _gather(self, coder: Any, dtype: Any, parts: Any) -> list[tuple[Future, shares.Description]]:
         """The rows of every worker, not coded yet, and what these are."""
@@ -205,22 +200,13 @@ class Partitions(Supply):
             seeds = [random_state, *(np.random.RandomState(seed) for seed in range(1, len(held)))]
             both = [cluster.submit(shares.split, coder, one.block, seed) for one, seed in zip(held, seeds, strict=True)]
             random_state.set_state(cluster.submit(shares.part, both[0], 2).result().get_state())
-            train, out = (self._facts([cluster.submit(shares.part, pair, i) for pair in both]) for i in (0, 1))
+            train, out = (hold(cluster, [cluster.submit(shares.part, pair, i) for pair in both]) for i in (0, 1))
         if not any(len(one) for one in out):
             raise ValueError(
                 f"validation_fraction={estimator.validation_fraction} leaves too few rows on every worker. Change "
                 "validation_fraction, pass rows to validate on, or set early_stopping=False."
             )
-        return train, [one for one in out if len(one)]
-
-    def _normalised(self, held: list[Held]) -> list[Held]:
-        """Weights of mean 1 over the rows of all workers."""
-        weighted = [one for one in held if one.facts.weighted]
-        if not weighted:
-            return held
-        factor = sum(len(one) for one in held) / sum(one.facts.total_weight for one in held)
-        with self.cluster.watched():
-            return self._facts([self.cluster.submit(shares.scaled, one.block, factor) for one in held])
+        return train, out
 
 
 def _agree(
