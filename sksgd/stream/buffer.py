@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+
+from ..core.errors import BlockError
 
 
 class Buffer:
@@ -52,6 +56,33 @@ class Buffer:
         indices, indptr = self.indices[: self.nnz], self.indptr[: self.n + 1]
         parts = self.data[: self.nnz], indices.astype(kind, copy=False), indptr.astype(kind)
         return sp.csr_array(parts, shape=(self.n, self.width))
+
+
+class Buffers:
+    """Two buffers in turn, as one is filled while the other is used."""
+
+    def __init__(self, rows: int, like: Any, dtype: np.dtype):
+        self.kind, self.spare = (rows, like, dtype), list[Buffer]()
+
+    def filled(self, lengths: Iterable[int], blocks: Iterator[tuple[slice, Any]]) -> Iterator[tuple[Any, np.ndarray]]:
+        """The rows of so many blocks at a time, and their places; before an error, those that were read until then."""
+        buffers, self.spare = self.spare or [Buffer(*self.kind), Buffer(*self.kind)], []  # nobody else gets them now
+        try:
+            for length, buffer in zip(lengths, itertools.cycle(buffers), strict=False):
+                buffer.clear()
+                places, failed = [], None
+                try:
+                    for at, X in itertools.islice(blocks, length):
+                        buffer.add(X)
+                        places.append(np.arange(at.start, at.stop))
+                except BlockError as error:
+                    failed = error
+                if places:
+                    yield buffer.rows(), np.concatenate(places)
+                if failed is not None:
+                    raise failed
+        finally:
+            self.spare = buffers
 
 
 def _grown(array: np.ndarray, used: int, size: int, dtype: Any) -> np.ndarray:

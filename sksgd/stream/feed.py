@@ -21,7 +21,7 @@ from ..core.rows import Rows, join
 from ..core.state import State
 from ..sampling import Sequential
 from .ahead import ahead
-from .buffer import Buffer
+from .buffer import Buffers
 from .source import Source
 from .spill import room
 from .survey import Survey, fitting, numbered
@@ -67,6 +67,7 @@ class StreamFeed(Feed):
         #: places of those that are present.
         self._blocks: list[dict[int, tuple[int, slice]]] = []
         self._find_blocks()
+        self._buffers = Buffers(max(self._buffer_rows, self._longest), self._like, self.dtype)
         self.width, self._watching = max(1.0, survey.width), False
 
     def _find_blocks(self) -> None:
@@ -205,26 +206,11 @@ class StreamFeed(Feed):
             yield self._block(X, places), *sampler.order(len(places), own, number)
 
     def _fill(self, groups: list[Group]) -> Iterator[tuple[Any, np.ndarray]]:
-        """The rows of each buffer, and their places; in turn in two buffers, as one is filled while one is used."""
-        most = max(self._buffer_rows, self._longest)
-        buffers = itertools.cycle([Buffer(most, self._like, self.dtype) for _ in groups[:2]])
+        """The rows of each buffer, and their places."""
         # A part that goes on in the next buffer is read on, not again.
         parts = itertools.groupby(itertools.chain(*groups), operator.itemgetter(0))
         blocks = (block for part, own in parts for block in self._read(part, {number for _, number in own}))
-        for group, buffer in zip(groups, buffers, strict=False):
-            buffer.clear()
-            places: list[np.ndarray] = []
-            failed: BlockError | None = None
-            try:
-                for at, X in itertools.islice(blocks, len(group)):
-                    buffer.add(X)
-                    places.append(np.arange(at.start, at.stop))
-            except BlockError as error:
-                failed = error
-            if places:
-                yield buffer.rows(), np.concatenate(places)
-            if failed is not None:
-                raise failed
+        return self._buffers.filled(map(len, groups), blocks)
 
     def one_pass(self, problem: Problem, state: State, order: Order) -> bool:
         if problem.batch_size is None:
