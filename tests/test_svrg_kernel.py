@@ -9,7 +9,7 @@ from sksgd.base import Penalty
 from sksgd.core.batches import Block
 from sksgd.core.descent import Margins
 from sksgd.core.design import Design
-from sksgd.core.subspace import Subspace
+from sksgd.core.subspace import Scores, Subspace
 from sksgd.kernels import svrg as kernels
 from sksgd.losses import Huber, LogLoss, Multinomial, Poisson, SquaredError
 from sksgd.penalties import L1, L2, ElasticNet
@@ -148,7 +148,7 @@ def test_idle_steps_as_one(keep):
 @over("weight", [None, WEIGHT, np.where(WEIGHT < 1, 0.0, WEIGHT)])
 @over("centre", [True, False])
 def test_design(X, weight, centre):
-    design = Design(Block(X, np.zeros((N, 1)), weight), centre)
+    design = Design.of(Block(X, np.zeros((N, 1)), weight), centre)
     rows = X.toarray() if sp.issparse(X) else X
     share = np.ones(N) if weight is None else weight
     rows, share = rows[share > 0], share[share > 0] / share.sum()
@@ -174,7 +174,7 @@ def test_design(X, weight, centre):
 
 def test_constant_columns_have_no_size():
     X = np.column_stack([ROWS[:, 0], np.full(N, 1e9 / 3), np.full(N, 1e-20)])
-    assert (Design(Block(X, np.zeros((N, 1))), True).square[1:] == 0).all()
+    assert (Design.of(Block(X, np.zeros((N, 1))), True).square[1:] == 0).all()
 
 
 # ---- subspaces -------------------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ def test_the_minimum_over_a_subspace(loss, weight):
     margins, share = Margins(loss, y, weight, K), WEIGHT if weight is not None else np.ones(N)
     w, steps, strength = rng.normal(size=(K, D)), rng.normal(size=(m, K, D)), rng.uniform(0.0, 0.1, D)
     scores, moves = ROWS @ w.T, np.stack([ROWS @ step.T for step in steps])
-    space = Subspace(margins, steps, moves, strength * w, strength)
+    space = space_at(margins, w, steps, moves, strength)
     a = np.zeros((1 if loss.joint else K, m))
     for _ in range(10):  # each is one Newton step at least
         a += space_from(margins, w, steps, moves, strength, a).minimise(scores + space.move(a))
@@ -207,6 +207,13 @@ def test_the_minimum_over_a_subspace(loss, weight):
     assert objective(a.ravel()) <= best.fun + 1e-9 * abs(best.fun)
 
 
+def space_at(margins, w, steps, moves, strength):
+    """Moves are given times the sizes of the directions."""
+    sizes = np.array([2.0, 0.5, 3.0])
+    moves = list(moves * sizes[:, None, None])
+    return Subspace(Scores(margins), margins.loss, margins.mass, steps, moves, sizes, strength * w, strength)
+
+
 def space_from(margins, w, steps, moves, strength, a):
-    at = w + Subspace(margins, steps, moves, strength * w, strength).step(a)
-    return Subspace(margins, steps, moves, strength * at, strength)
+    at = w + space_at(margins, w, steps, moves, strength).step(a)
+    return space_at(margins, at, steps, moves, strength)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -50,51 +52,91 @@ class Part:
         return sp.csr_array((np.square(X.data, dtype=np.float64), X.indices, X.indptr), shape=X.shape)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Moments:
+    """The moments of the columns over all rows; vectors have the order of a `Split`.
+
+    Parameters
+    ----------
+    mean, square : ndarray of shape (width,)
+        The means that are subtracted, 0 for sparse columns, and the mean squares of what is left.
+    direct : bool
+        Whether products of rows that are not centred, and then of their means, lose no digits that matter.
+    """
+
+    mean: np.ndarray
+    square: np.ndarray
+    direct: bool
+
+    @classmethod
+    def of(cls, rows: Any, split: Split, centre: bool, dtype: Any) -> Self:
+        """From the sums `means` and `squares` of a `Design`; `centre`: subtract the means of dense columns."""
+        mean = np.zeros(split.width)
+        if centre:
+            means = rows.means()
+            mean[: split.n_dense] = np.where(np.isfinite(means), means, 0.0)
+        square = np.array(rows.squares(mean))
+        square[square <= (NOISE * mean) ** 2] = 0.0
+        near = np.abs(mean) <= CANCELLED * np.sqrt(square)
+        return cls(mean, square, dtype == np.float64 and bool(near.all()))
+
+
 class Design:
-    """The rows present in a feed, and the moments of their columns.
+    """The rows present in a feed, some or all of a fit; the columns not centred before `placed` says how.
 
     Vectors over columns have the dense columns first, then the sparse columns that have a value in some row.
 
     Parameters
     ----------
     feed : Feed
-    centre : bool
-        Whether to subtract the means of the dense columns.
+    split : Split
+        The order of the columns.
+    n_all, mean_weight : int, float
+        The number of all rows of the fit, and the mean of their weights.
 
     Attributes
     ----------
-    split : Split
-        The order of the columns.
     n : int
     y, weight : ndarray
-        Targets, and weights of mean 1 or None.
+        Targets, and weights, 1 in the mean over all rows, or None.
     mean, square : ndarray of shape (width,)
-        The means that are subtracted, 0 for sparse columns, and the mean squares of what is left.
+        See `Moments`.
     """
 
-    def __init__(self, feed: Feed, centre: bool):
-        self.feed, targets = feed, feed.targets
+    def __init__(self, feed: Feed, split: Split, n_all: int, mean_weight: float):
+        self.feed, self.split, targets = feed, split, feed.targets
         self.n, self.y, weight = len(feed), targets.y, targets.weight
-        self.weight = None if weight is None else weight / weight.mean()
-        self.split = Split.of(feed, empty=False)
-        self._held: list[Part] = []
-        self._find_moments(centre)
+        self.weight = None if weight is None else weight / mean_weight
+        self.n_all, self.mean_weight = n_all, mean_weight
+        self.mean = self.square = np.zeros(split.width)
+        self._direct = False
+        #: Rows in memory, split once.
+        self._held = list(self._parts()) if feed.in_memory else []
+
+    @classmethod
+    def of(cls, feed: Feed, centre: bool) -> Self:
+        """All rows of a fit."""
+        design = cls(feed, Split.of(feed, empty=False), len(feed), feed.total_weight / max(len(feed), 1))
+        return design.placed(Moments.of(design, design.split, centre, feed.dtype))
+
+    def placed(self, moments: Moments) -> Self:
+        """The same rows, centred."""
+        other = copy.copy(self)
+        other.mean, other.square, other._direct = moments.mean, moments.square, moments.direct
+        return other
 
     # ---- rows --------------------------------------------------------------------------------------------------------
 
     def parts(self) -> Iterator[Part]:
-        """All rows in their own order; those in memory are split once."""
-        if self._held:
-            yield from self._held
-            return
+        """The rows in their own order."""
+        return iter(self._held) if self._held else self._parts()
+
+    def _parts(self) -> Iterator[Part]:
         first = 0
         for block in self.feed.blocks():
             X = block.X if block.present is None else block.X[block.present]
             at = slice(first, first + len(block))
-            part = Part(at, X, self.y[at], self.split)
-            if self.feed.in_memory:
-                self._held.append(part)
-            yield part
+            yield Part(at, X, self.y[at], self.split)
             first += len(block)
 
     def visits(self, order: Any) -> Iterator[tuple[Part, np.ndarray]]:
@@ -106,9 +148,16 @@ class Design:
                 yield Part(block.at, block.X, block.y, self.split), rows
 
     @property
-    def all_dense(self) -> bool:
-        """Whether there are no sparse columns."""
-        return self.split.n_dense == self.split.width
+    def moments(self) -> Moments:
+        """What `placed` was given."""
+        return Moments(self.mean, self.square, self._direct)
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of what is held beside the rows as they came."""
+        sparse = [part.sparse for part in self._held if part.sparse is not None]
+        dense = sum(part.dense.nbytes for part in self._held) if self.feed.sparse else 0
+        return dense + sum(X.data.nbytes + X.indices.nbytes for X in sparse)
 
     def dense_at(self, places: np.ndarray) -> np.ndarray:
         """The dense columns of some rows, not centred."""
@@ -125,24 +174,26 @@ class Design:
 
     # ---- moments -----------------------------------------------------------------------------------------------------
 
-    def _find_moments(self, centre: bool) -> None:
-        n_dense = self.split.n_dense
-        self.mean, self._direct = np.zeros(self.split.width), False
-        share = np.full((self.n, 1), 1.0 / self.n) if self.weight is None else self.weight[:, None] / self.n
-        if centre:
-            means = np.zeros(n_dense)
-            for part in self.parts():
-                own = share[part.at, 0]
-                for piece, Z in self._pieces(part):
-                    means += own[piece] @ Z
-            self.mean[:n_dense] = np.where(np.isfinite(means), means, 0.0)
-        self.square = self.square_sums(share)[0]
-        self.square[self.square <= (NOISE * self.mean) ** 2] = 0.0
-        # Products of rows that are not centred, and then of their means, lose no digits that matter.
-        near = np.abs(self.mean) <= CANCELLED * np.sqrt(self.square)
-        self._direct = self.feed.dtype == np.float64 and bool(near.all())
+    def _share(self) -> np.ndarray:
+        """The share (n, 1) of each row in means over all rows."""
+        if self.weight is None:
+            return np.full((self.n, 1), 1.0 / self.n_all)
+        return self.weight[:, None] / self.n_all
 
-    # ---- sums over all rows ------------------------------------------------------------------------------------------
+    def means(self) -> np.ndarray:
+        """These rows' part of the means of the dense columns."""
+        means, share = np.zeros(self.split.n_dense), self._share()
+        for part in self.parts():
+            own = share[part.at, 0]
+            for piece, Z in self._pieces(part):
+                means += own[piece] @ Z
+        return means
+
+    def squares(self, mean: np.ndarray) -> np.ndarray:
+        """These rows' part of the mean squares (width,) of the columns less these means."""
+        return self.placed(Moments(mean, mean, False)).square_sums(self._share())[0]
+
+    # ---- sums over the rows -----------------------------------------------------------------------------------------
 
     def products(self, w: np.ndarray) -> np.ndarray:
         """Rows times weights (m, width): (n, m)."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .problem import Problem
     from .quadratic import Coordinates
     from .rows import Rows
+    from .split import Split
     from .state import State
 
 #: The rows of a pass in their order, and factors of their weights or None. An order is for the feed that gave it.
@@ -58,8 +59,9 @@ class Feed:
     sparse: bool
     #: Whether the rows are in memory, in one block.
     in_memory: bool = False
-    #: What an optimizer keeps of the rows from one pass to the next.
+    #: What an optimizer keeps of the rows from one pass to the next, and whether passes must not depend on it.
     kept: Any = None
+    reproducible: bool = False
     #: Told that a block is about to be worked on in a pass, it gives a context to do so in, and what to call after it.
     watch: Watch = staticmethod(no_watch)
     targets: Rows
@@ -145,6 +147,14 @@ class Feed:
 
     # ---- sums --------------------------------------------------------------------------------------------------------
 
+    def counts(self) -> np.ndarray:
+        """In how many of the rows present, which are CSR, each column has a value."""
+        counts = np.zeros(self.shape[1], np.int64)
+        for block in self.blocks():
+            X = block.X if block.present is None else block.X[block.present]
+            counts += np.bincount(X.indices, minlength=len(counts))
+        return counts
+
     def total_loss(self, loss: Loss, coef: np.ndarray, intercept: np.ndarray) -> float:
         """The weighted sum of the losses at these weights, (K, d) and (K,)."""
         return sum(block.total_loss(loss, coef, intercept) for block in self.blocks())
@@ -160,6 +170,12 @@ class Feed:
     def sweep(self, loss: Loss, coordinates: Coordinates, n_outputs: int) -> Sweep:
         """Passes that add up losses with their derivatives, in coordinates."""
         return Sweep(loss, coordinates, self, n_outputs)
+
+    def course_rows(self, split: Split) -> Any:
+        """What SVRG asks of the rows, see `sksgd.core.course_rows.CourseRows`."""
+        from .course_rows import CourseRows
+
+        return CourseRows(self, split, len(self), self.total_weight / max(len(self), 1))
 
     def pieces(self, size: int) -> Iterator[tuple[slice, Any]]:
         """At most so many rows at a time: their places among those present, and the rows."""

@@ -74,6 +74,8 @@ class Fit:
     def run(self, kind: Any, orders: Any, held_out: Feed | None, max_iter: int) -> None:
         """Train until it is done."""
         problem, goes_on = self.begin.problem, self.begin.loop
+        callbacks = getattr(self.model, "_skl_callbacks", [])
+        self.feed.reproducible = any(hasattr(callback, "unfinished") for callback in callbacks)
         head = (problem, self.state, self.feed, orders, goes_on["progress"], self._task, self.outcome)
         self.loop = kind(*head, validation=held_out)
         self.loop.take_up(goes_on)

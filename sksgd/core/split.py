@@ -40,10 +40,7 @@ class Split:
         n, d = len(feed), feed.shape[1]
         if not feed.sparse:
             return cls(d, d, None)
-        counts = np.zeros(d, np.int64)
-        for block in feed.blocks():
-            X = block.X if block.present is None else block.X[block.present]
-            counts += np.bincount(X.indices, minlength=d)
+        counts = feed.counts()
         dense = counts > DENSE * n
         n_dense, others = int(dense.sum()), ~dense if empty else (counts > 0) & ~dense
         if n_dense in (0, d) and (empty or (counts > 0).all()):

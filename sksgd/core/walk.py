@@ -2,52 +2,88 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .course import Course
+from ..base import Loss, Penalty
+from .design import Design
 
 
-def walk(course: Course, step: np.ndarray, often: np.ndarray, order: Any) -> list[np.ndarray]:
-    """From the point of the course along rows by corrected steps; where it ends and, before it if smooth, the mean.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Terms:
+    """What there is beside the rows; arrays have the order of a `Split`.
 
-    A row comes `often` (n,), times its weight, in all that share a part of the order.
+    Parameters
+    ----------
+    loss : Loss
+    penalty : Penalty or None
+        None for L2 without bounds.
+    alpha : ndarray of shape (width,)
+    bounds : ndarray of shape (2, width) or None
+    strength : ndarray of shape (width + 1,)
+        The second derivative of the penalty where it is smooth.
+    n_outputs : int
+    """
+
+    loss: Loss
+    penalty: Penalty | None
+    alpha: np.ndarray
+    bounds: np.ndarray | None
+    strength: np.ndarray
+    n_outputs: int
+
+
+def walk(
+    design: Design,
+    terms: Terms,
+    slopes: np.ndarray,
+    norms: np.ndarray,
+    mean: float,
+    u: np.ndarray,
+    drag: np.ndarray,
+    step: np.ndarray,
+    order: Any,
+) -> np.ndarray:
+    """From weights `u` along the rows by corrected steps; where it ends and, before it if smooth, the mean.
+
+    Each row is visited half as often as all others, and half in proportion to its norm over the mean of all; and that
+    times its weight, in all that share a part of the order. `slopes` (n, K) are the derivatives of the losses at `u`,
+    times the weights of the rows; `drag` is what the gradient of all rows moves the weights by in every step.
     """
     from ..kernels.svrg import EXTRA, Columns, Work, inner_loop
 
-    design, point, K, taken = course.design, course.point, course.K, 0
-    dense = slice(0, design.split.n_dense)
-    pull = step[:-1] * course.strength[:-1]
-    keep = pull / (1.0 + pull) if course.smooth else course.alpha
-    drag = step * point.slope
-    if course.smooth:
-        drag[:, :-1] *= 1.0 - keep
-    w, total = point.u[:, dense].copy(), np.zeros((K, dense.stop))
+    K, taken, smooth, dense = terms.n_outputs, 0, terms.penalty is None, slice(0, design.split.n_dense)
+    pull = step[:-1] * terms.strength[:-1]
+    keep = pull / (1.0 + pull) if smooth else terms.alpha
+    w, total = u[:, dense].copy(), np.zeros((K, dense.stop))
     ours = (design.mean[dense], step[dense], keep[dense], w, total, np.ascontiguousarray(drag[:, dense]))
-    records = np.zeros((0 if design.all_dense else design.split.width, 3 * K + EXTRA))
+    records = np.zeros((design.split.width if dense.stop < design.split.width else 0, 3 * K + EXTRA))
     if len(records):
-        records[:, :K], records[:, 2 * K : 3 * K] = point.u[:, :-1].T, drag[:, :-1].T
+        records[:, :K], records[:, 2 * K : 3 * K] = u[:, :-1].T, drag[:, :-1].T
         records[:, 3 * K + 1], records[:, 3 * K + 2] = step[:-1], keep
-        if course.smooth:
+        if smooth:
             records[:, 3 * K + 3] = np.log1p(-keep)
-    bias = np.stack([point.u[:, -1], np.zeros(K), drag[:, -1]])
-    penalty = None if course.smooth else course.problem.penalty
+    bias = np.stack([u[:, -1], np.zeros(K), drag[:, -1]])
     for part, rows in design.visits(order):
-        slopes, times = point.slopes[part.at], often[part.at]
-        visits = _visits(rows, times if design.weight is None else times * design.weight[part.at])
-        if design.weight is not None:
-            slopes = slopes / design.weight[part.at, None]
-        work = Work(part.y, visits, slopes, 1.0 / times)
+        own, lengths, weight = (
+            slopes[part.at],
+            norms[part.at],
+            None if design.weight is None else design.weight[part.at],
+        )
+        times = 0.5 + 0.5 * lengths / mean if mean > 0 else np.ones(len(lengths))
+        visits = _visits(rows, times if weight is None else times * weight)
+        work = Work(part.y, visits, own if weight is None else own / weight[:, None], 1.0 / times)
         records[:, 3 * K] = 0.0  # all that is owed was paid
-        head = (course.problem.loss, penalty, work, Columns(part.dense, *ours), part.rows)
-        inner_loop(*head, records, bias, step[-1], course.bounds)
+        head = (terms.loss, terms.penalty, work, Columns(part.dense, *ours), part.rows)
+        inner_loop(*head, records, bias, step[-1], terms.bounds)
         taken += len(visits)
     end = np.column_stack([w, records[dense.stop :, :K].T, bias[0]])
-    if not course.smooth:
-        return [end]
-    return [np.column_stack([total, records[dense.stop :, K : 2 * K].T, bias[1]]) / max(taken, 1), end]
+    if not smooth:
+        return end[None]
+    total = np.column_stack([total, records[dense.stop :, K : 2 * K].T, bias[1]])
+    return np.stack([total / taken if taken else u, end])
 
 
 def _visits(order: np.ndarray, often: np.ndarray) -> np.ndarray:

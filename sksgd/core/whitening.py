@@ -15,13 +15,14 @@ scalable curvature estimates, arXiv 2309.02014.
 from __future__ import annotations
 
 import dataclasses
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from scipy.linalg import lapack
 
 from .design import Design
 from .quadratic import JITTER
+from .split import Split
 
 #: Columns for which a matrix is worth its cost, and not too large.
 FEWEST, MOST = 250, 2000
@@ -33,29 +34,34 @@ DEPENDENT, PROBE = 3.0, 256
 UNKNOWN = 0.05
 
 
-def suits(design: Design) -> bool:
+def suits(rows: Any, split: Split, n: int) -> bool:
     """Whether there are so many dense columns, and no others, that depend on each other.
 
-    As they all do among not many more rows than columns.
+    As they all do among not many more rows than columns. `rows` gives the sums of `angles`.
     """
-    n, d = design.n, design.split.width
-    if not design.all_dense or not FEWEST < d <= min(MOST, 4 * n):
+    d = split.width
+    if split.n_dense < d or not FEWEST < d <= min(MOST, 4 * n):
         return False
-    return n < 2 * d or dependence(design) > DEPENDENT
+    return n < 2 * d or dependence(d, *rows.angles()) > DEPENDENT
 
 
-def dependence(design: Design) -> float:
-    """The mean of the squared eigenvalues of the correlations of dense columns: 1 where they are uncorrelated.
+def dependence(width: int, squares: float, pairs: int) -> float:
+    """The mean of the squared eigenvalues of the correlations of so many columns: 1 where they are uncorrelated.
 
-    From the angles between some rows. It is without bias if all rows are equally long.
+    From the angles between pairs of rows. It is without bias if all rows are equally long.
     """
+    return width * squares / max(pairs, 1)
+
+
+def angles(design: Design) -> tuple[float, int]:
+    """The sum of the squared cosines of the angles between some of these rows, and the number of pairs."""
     places = np.random.Generator(np.random.SFC64(0)).choice(design.n, min(PROBE, design.n), replace=False)
     Z = _standardised(design, places)
     norms = np.sqrt(np.einsum("ij,ij->i", Z, Z))
     Z /= np.where(norms > 0, norms, 1.0)[:, None]
-    n, angles = len(Z), Z @ Z.T
-    np.fill_diagonal(angles, 0.0)
-    return design.split.width * float(np.sum(angles * angles)) / max(n * (n - 1), 1)
+    n, cosines = len(Z), Z @ Z.T
+    np.fill_diagonal(cosines, 0.0)
+    return float(np.sum(cosines * cosines)), n * (n - 1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -78,34 +84,26 @@ class Whitening:
 
     @classmethod
     def of(
-        cls, design: Design, bends: np.ndarray, exact: np.ndarray, strength: np.ndarray, intercept: bool
+        cls, matrix: np.ndarray, unknown: float, square: Any, exact: Any, strength: Any, intercept: bool, bend: float
     ) -> Self | None:
-        """From the curvatures (n, K) of the losses, times row weights, and the exact diagonals (K, width + 1).
+        """From the Hessian of a sample, see `sampled_gram` and `unknown`, and its exact diagonals (K, width + 1).
 
-        `strength` is that of the penalty (width + 1,). All outputs share it: curvatures are the means of theirs. None
-        where the numbers are too odd for a factor.
+        `square` are the mean squares of the columns (width,), `strength` is that of the penalty (width + 1,), `bend`
+        the mean curvature. All outputs share it: curvatures are the means of theirs. None where the numbers are too odd
+        for a factor.
         """
-        d, (places, weight) = design.split.width, _sample(design, bends.mean(axis=1))
-        matrix = np.zeros((d + 1, d + 1))
-        size = d if design.feed.in_memory else len(places)  # elsewhere every look takes a pass
-        for first in range(0, len(places), size):
-            part = slice(first, first + size)
-            Z = np.column_stack([_standardised(design, places[part]), np.full(len(places[part]), float(intercept))])
-            Z *= np.sqrt(weight[part])[:, None]
-            matrix += Z.T @ Z
-        scale = np.append(_inverse_root(design.square), float(intercept))
+        scale = np.append(_inverse_root(square), float(intercept))
         # What is rare may be missing in a sample.
         known, exact = np.diagonal(matrix), exact.mean(axis=0) * scale**2
         diagonal = np.where(exact > 2.0 * known, exact, known) + strength * scale**2
         root = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
         matrix /= root
         matrix /= root[:, None]
-        unknown = UNKNOWN * d / len(places) if len(places) < design.n else 0.0
         for jitter in JITTER * 100.0 ** np.arange(3):
             np.fill_diagonal(matrix, 1.0 + unknown + jitter)
             factor, info = lapack.dpotrf(matrix.T, lower=1)
             if info == 0 and np.isfinite(factor[-1, -1]):
-                return cls(factor, scale / root, float(bends.mean()))
+                return cls(factor, scale / root, bend)
         return None
 
     def step(self, slope: np.ndarray) -> np.ndarray:
@@ -113,15 +111,37 @@ class Whitening:
         return -self.scale * lapack.dpotrs(self.factor, (slope * self.scale).T, lower=1)[0].T
 
 
-def _sample(design: Design, bend: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def unknown(width: int, n: int, n_all: int) -> float:
+    """What a sample of n rows does not know of the diagonal of the Hessian of all, relative to it."""
+    return UNKNOWN * width / max(n, 1) if n < n_all else 0.0
+
+
+def sampled_gram(design: Design, bend: np.ndarray, total: float, intercept: bool) -> tuple[np.ndarray, int]:
+    """The part of a random sample of these rows in the mean Hessian of all, and their number.
+
+    Columns are divided by their sizes; the last is that of the intercept, if there is one. From the mean curvatures of
+    the rows (n,), times their weights, and the sum of those of all rows.
+    """
+    d, (places, weight) = design.split.width, _sample(design, bend, total)
+    matrix = np.zeros((d + 1, d + 1))
+    size = d if design.feed.in_memory else len(places)  # elsewhere every look takes a pass
+    for first in range(0, len(places), max(size, 1)):
+        part = slice(first, first + size)
+        Z = np.column_stack([_standardised(design, places[part]), np.full(len(places[part]), float(intercept))])
+        Z *= np.sqrt(weight[part])[:, None]
+        matrix += Z.T @ Z
+    return matrix, len(places)
+
+
+def _sample(design: Design, bend: np.ndarray, total: float) -> tuple[np.ndarray, np.ndarray]:
     """Random rows, as often as their curvature is a share of all, and their weights: those of a mean over all rows."""
-    n, wanted, total = design.n, PER_COLUMN * design.split.width, bend.sum()
+    n, wanted = design.n_all, PER_COLUMN * design.split.width
     if design.feed.in_memory:
         wanted = max(wanted, int(SHARE * n))
     if n <= wanted or not 0 < total < np.inf:
-        return np.arange(n), bend / n
+        return np.arange(design.n), bend / n
     rng = np.random.Generator(np.random.SFC64(0))
-    order = rng.permutation(n)
+    order = rng.permutation(design.n)
     edges = np.floor(np.cumsum(bend[order]) * (wanted / total) + rng.random())
     times = np.diff(edges, prepend=0.0)
     return order[times > 0], times[times > 0] * (total / wanted / n)

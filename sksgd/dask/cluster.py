@@ -90,9 +90,11 @@ class Cluster:
         key = f"{name or function.__name__}-{uuid.uuid4().hex}"
         return self.client.submit(function, *arguments, key=key, pure=False)
 
-    def measured(self, function: Callable[..., Any], *arguments: Any, carries: tuple[int, ...] = ()) -> Future:
+    def measured(
+        self, function: Callable[..., Any], *arguments: Any, carries: tuple[int, ...] = (), name: str = ""
+    ) -> Future:
         """A task on rows that makes a `Result`."""
-        return self.submit(run, function, False, carries, *arguments, name=function.__name__)
+        return self.submit(run, function, False, carries, *arguments, name=name or function.__name__)
 
     def reduced(self, join: Callable[..., Any], *parts: Any) -> Future:
         """A task that makes one `Result` of others."""

@@ -12,14 +12,17 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..base import Horizon, Loss, Sampler, Schedule
-from ..core.descent import constants, natural
+from ..core.descent import constants
 from ..core.feed import Feed, Order
 from ..core.problem import Problem
 from ..core.quadratic import Coordinates
 from ..core.rows import Rows
+from ..core.split import Split
 from ..core.state import State
 from . import rounds, shares, sums
 from .cluster import Cluster
+from .course import ClusterRows
+from .sweep import ClusterSweep
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -148,6 +151,13 @@ class ClusterFeed(Feed):
     def sweep(self, loss: Loss, coordinates: Coordinates, n_outputs: int) -> Any:
         return ClusterSweep(self, sums.Lens(loss, coordinates, n_outputs))
 
+    def counts(self) -> np.ndarray:
+        with self.cluster.round():
+            return self._sum([self.cluster.measured(sums.counts, one.block) for one in self.held])
+
+    def course_rows(self, split: Split) -> Any:
+        return ClusterRows.of(self, split)
+
     # ---- passes ------------------------------------------------------------------------------------------------------
 
     def updates(self, batch_size: int | None) -> int:
@@ -187,7 +197,7 @@ class ClusterFeed(Feed):
         if optimizer.blockwise and not optimizer.by_sums:
             raise ValueError(
                 f"{optimizer!r} (optimizer: {problem.choice.reason}) trains on rows in memory only. For rows on "
-                "workers use optimizer='newton' (up to 4000 unknowns), 'adagrad' or 'sgd'."
+                "workers use optimizer='svrg' (smooth losses), 'newton' (up to 4000 unknowns), 'adagrad' or 'sgd'."
             )
         if not optimizer.blockwise and self.strategy == "sync" and size is not None and size < len(self.held):
             raise ValueError(
@@ -281,63 +291,3 @@ class _Paced(Schedule):
 
     def after_stall(self, factor: float) -> float | None:
         return self.schedule.after_stall(factor)
-
-
-class ClusterSweep:
-    """What `sksgd.core.sweeps.Sweep` is for rows in memory; scores stay on the workers."""
-
-    def __init__(self, feed: ClusterFeed, lens: sums.Lens):
-        self.feed, self.lens, self.coordinates = feed, lens, lens.coordinates
-        self.n, self.mass = len(feed), feed.total_weight
-        self.n_systems = 1 if lens.loss.joint else lens.n_outputs
-        self.surplus = np.zeros((3, self.n_systems))
-        self._asked = feed.cluster.give(lens)
-        self._measured: list[Future] = []
-        self._before: list[Future] = []
-        self._totals: Any = None
-
-    def _sum(self, function: Any, *tail: Any) -> Any:
-        """The sum over the blocks of a function of the lens, the block, and what there is of each block."""
-        cluster, columns = self.feed.cluster, zip(*tail, strict=True) if tail else itertools.repeat(())
-        with cluster.round():
-            parts = [
-                cluster.measured(function, self._asked, one.block, *own)
-                for one, own in zip(self.feed.held, columns, strict=False)
-            ]
-            return cluster.get(cluster.tree(sums.add, parts))
-
-    def measure(self, u: np.ndarray, lift: float = 0.0, grams: bool | None = True) -> tuple[Any, Any, Any]:
-        """See `sksgd.core.sweeps.Sweep`."""
-        cluster, held = self.feed.cluster, self.feed.held
-        with cluster.round():
-            self._measured = [cluster.measured(sums.measure, self._asked, one.block, u, lift, grams) for one in held]
-            parts = [
-                cluster.measured(sums.sums_of, measured, carries=(0,))
-                for measured, one in zip(self._measured, held, strict=True)
-            ]
-            totals, slope, matrices, self.surplus = cluster.get(cluster.tree(sums.add, parts))
-        self._totals = totals.copy()
-        return totals.copy(), slope.copy(), matrices
-
-    def hold(self) -> None:
-        """See `sksgd.core.sweeps.Sweep`."""
-        self._before = self._measured
-
-    def along(self, t: np.ndarray) -> np.ndarray:
-        """See `sksgd.core.sweeps.Sweep`; at the end of the line totals are known."""
-        if (t == 1).all():
-            return self._totals.copy()
-        return self._sum(sums.along, self._before, self._measured, [t] * len(self._before))
-
-    def constant(self, intercept: np.ndarray) -> np.ndarray:
-        """See `sksgd.core.sweeps.Sweep`."""
-        return self._sum(sums.constant, [intercept] * len(self.feed.held))
-
-    def smooth(self, widths: np.ndarray) -> None:
-        """See `sksgd.core.sweeps.Sweep`."""
-        self.lens = dataclasses.replace(self.lens, widths=widths)
-        self._asked = self.feed.cluster.give(self.lens)
-
-    def natural_smoothing(self) -> np.ndarray:
-        """See `sksgd.core.sweeps.Sweep`."""
-        return natural(self._sum(sums.sizes, self._measured))

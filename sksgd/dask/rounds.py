@@ -63,6 +63,11 @@ def order(block: Block, sampler: Sampler, seed: int, number: int) -> tuple[np.nd
     return next(sampler.orders(len(block), seed, number, norms))
 
 
+def places(visits: tuple[np.ndarray, Any]) -> np.ndarray:
+    """An order without the factors."""
+    return visits[0]
+
+
 def meet(problem: Problem, block: Block, before: Schedule | None) -> Schedule:
     """The schedule for these rows, after those which `before` has met."""
     return problem.schedule.meet(problem, block, before)

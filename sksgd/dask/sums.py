@@ -27,6 +27,18 @@ def _both(a: Any, b: Any) -> Any:
     return None if a is None else a + b
 
 
+def own(value: Any) -> Any:
+    """The same numbers in arrays that belong to nobody else, and are not read-only."""
+    if isinstance(value, tuple):
+        return tuple(map(own, value))
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def counts(block: Block) -> np.ndarray:
+    """See `Feed.counts`."""
+    return block.counts()
+
+
 def total_loss(loss: Loss, block: Block, weights: tuple[np.ndarray, np.ndarray]) -> float:
     """The weighted sum of the losses at weights (K, d) and (K,)."""
     return block.total_loss(loss, *weights)

@@ -6,13 +6,12 @@ import copy
 import dataclasses
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..base import BlockOptimizer
 from ..core.course import Course
-from ..core.walk import walk
 from .implicit import ImplicitSGD
 
 __all__ = ["SVRG"]
@@ -64,6 +63,8 @@ class SVRG(BlockOptimizer):
     True
     """
 
+    by_sums: ClassVar[bool] = True
+
     def refusal(self, problem: Any, n_features: int, n_outputs: int) -> str:
         if not problem.loss.smooth:
             return (
@@ -97,8 +98,8 @@ class SVRG(BlockOptimizer):
             memory.coef, memory.intercept = self.weights(problem, memory, np.float64)
             memory.taken, memory.stream = memory.steps, None
         course, coef = feed.kept or (None, None)
-        if course is None or coef is not memory.coef:
-            course = self._begin(problem, memory, feed)
+        if course is None or coef is not memory.coef or feed.reproducible:
+            course = self._begin(problem, memory, feed, course)
         memory.whitened = course.whiten(memory.whitened)
         if memory.whitened is None:
             before = course.point.objective, course.decrement()
@@ -111,12 +112,16 @@ class SVRG(BlockOptimizer):
         feed.kept = course, memory.coef
 
     @staticmethod
-    def _begin(problem: Any, memory: Memory, feed: Any) -> Course:
-        """The course from the weights of the memory or, without any, from constants."""
+    def _begin(problem: Any, memory: Memory, feed: Any, course: Course | None) -> Course:
+        """The course from the weights of the memory or, without any, from constants; another over the same rows."""
         intercept = memory.intercept
         if problem.fit_intercept and memory.blank:
             intercept = feed.constants(problem.loss, len(intercept))
-        course = Course(problem, memory.coef, intercept, feed, memory.past)
+        begin = memory.coef, intercept
+        if course is None:
+            course = Course(problem, *begin, feed, memory.past)
+        else:
+            course.start(*begin, memory.past)
         if not np.isclose(course.point.objective, memory.objective, rtol=1e-9, atol=0.0):
             memory.falls, memory.whitened = (), None  # it is another problem
         return course
@@ -124,10 +129,10 @@ class SVRG(BlockOptimizer):
     @staticmethod
     def _pass(problem: Any, memory: Memory, course: Course, order: Any) -> None:
         """A walk, and searches along what it found and along gradients; steps for the next."""
-        step, often = course.scale(memory.lift)
+        step, lengths = course.scale(memory.lift)
         step *= memory.rate
-        lower = course.follow(walk(course, step, often, order))
-        memory.taken += course.design.n
+        lower = course.follow(course.walk(step, lengths, order))
+        memory.taken += course.n
         for _ in range(GRADIENTS):
             course.descend(step)
         if lower:
@@ -142,7 +147,7 @@ class SVRG(BlockOptimizer):
 
         Where they gain little, curvatures are no longer those that the columns were whitened with.
         """
-        memory.taken += course.design.n
+        memory.taken += course.n
         begin = course.decrement()
         for _ in range(SEARCHES):
             before = course.point.objective
