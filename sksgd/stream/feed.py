@@ -109,8 +109,8 @@ class StreamFeed(Feed):
     def normalise(self) -> None:
         """Scale the weights to mean 1 over the rows present."""
         if self.targets.weight is not None:
-            weight = self.targets.weight * (len(self) / self.total_weight)
-            self.targets, self.total_weight = Rows(None, self.targets.y, weight), float(len(self))
+            self.targets.weight[:] *= len(self) / self.total_weight  # in place, as they may be in a file
+            self.total_weight = float(len(self))
 
     # ---- reading -----------------------------------------------------------------------------------------------------
 
