@@ -6,7 +6,7 @@ import os
 def pytest_configure(config):
     """Let each worker compute on one thread: those of BLAS spin while they wait for a core that another worker has.
 
-    Three tests of Newton's method on the digits took 80 s of processor time with two threads a worker, 9 s with one.
+    Three tests of Newton's method took 80 s of processor time with two threads a worker, and take 9 s with one.
     """
     if config.getoption("numprocesses", None):
         for library in ("OPENBLAS", "MKL", "OMP"):
