@@ -257,9 +257,9 @@ def cost(repeat, scale=1.0):
     lines = [
         "## A model of the cost of a round",
         "",
-        "Seconds = {:.2g} n d / workers + {:.2g} n / workers + {:.2g} (2 + depth) + {:.2g} workers + {:.2g} bytes, with "
-        "depth = log4(workers), rounded up, and bytes = 8 d (1 + 3 depth); workers share {} cores. A round is a local "
-        "pass or its objective, in the mean.".format(*coefficients, cores),
+        "Seconds = {:.2g} n d / workers + {:.2g} n / workers + {:.2g} (2 + depth) + {:.2g} workers + {:.2g} bytes, "
+        "with depth = log4(workers), rounded up, and bytes = 8 d (1 + 3 depth); workers share {} cores. A round is a "
+        "local pass or its objective, in the mean.".format(*coefficients, cores),
         "",
         "| rows | features | workers | measured | by the model | |",
         "|---|---|---|---|---|---|",
