@@ -95,13 +95,7 @@ FAMILIES = {
 }
 
 
-@pytest.mark.parametrize(
-    "family",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(name == "svrg", reason="its scores are summed anew", strict=False))
-        for name in FAMILIES
-    ],
-)
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("form", ["dense", "csr", "validation", "warm"])
 def test_rows_in_memory(family, form, tmp_path):
     rows = sp.csr_array(X) if form == "csr" else X
@@ -130,6 +124,8 @@ def test_rows_in_memory(family, form, tmp_path):
 SOURCES = {
     "adagrad": (LogisticClassifier, TWO, {**FAMILIES["adagrad"], "early_stopping": True}),
     "newton": (LogisticClassifier, TWO, {"tol": 1e-13}),
+    "svrg": (LogisticClassifier, TWO, {**FAMILIES["svrg"], "tol": 1e-13, "max_iter": 5}),
+    "implicit": (LogisticClassifier, TWO, {**FAMILIES["implicit"], "max_iter": 5}),
     "squares": (LinearRegressor, Y, {"tol": 1e-13}),
     "kinks": (LinearRegressor, Y[:, 0], {"loss": Quantile(0.3), "tol": 1e-6, "max_iter": 4}),
 }
