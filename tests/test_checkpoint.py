@@ -124,7 +124,8 @@ def test_rows_in_memory(family, form, tmp_path):
 SOURCES = {
     "adagrad": (LogisticClassifier, TWO, {**FAMILIES["adagrad"], "early_stopping": True}),
     "newton": (LogisticClassifier, TWO, {"tol": 1e-13}),
-    "svrg": (LogisticClassifier, TWO, {**FAMILIES["svrg"], "tol": 1e-12, "max_iter": 6}),
+    "svrg": (LogisticClassifier, TWO, {**FAMILIES["svrg"], "tol": 1e-13, "max_iter": 5}),
+    "implicit": (LogisticClassifier, TWO, {**FAMILIES["implicit"], "max_iter": 5}),
     "squares": (LinearRegressor, Y, {"tol": 1e-13}),
     "kinks": (LinearRegressor, Y[:, 0], {"loss": Quantile(0.3), "tol": 1e-6, "max_iter": 4}),
 }
@@ -134,7 +135,7 @@ SOURCES = {
 def test_sources(case, tmp_path):
     kind, y, params = SOURCES[case]
     source = NumpySource(X, y, WEIGHT, **SMALL)
-    every = 1 if case == "adagrad" else 10 if case != "svrg" else 25
+    every = 1 if case == "adagrad" else 10
     whole, tasks = fit(kind(**params), tmp_path / "whole", (source,), every=every)
     assert "block" in tasks
     for at in np.linspace(1, len(tasks) - 1, 5).astype(int):

@@ -129,7 +129,7 @@ def test_part_that_ends_early():
             return iter(blocks[: 2 if part else None])
 
     model, source = LogisticClassifier(**ADAGRAD), Ending(X, TWO, buffer_rows=40)
-    with pytest.raises(BlockError, match="half 1: it ended before block 2, which was there"):
+    with pytest.raises(BlockError, match="half 1: it has 2 blocks, but had 5 when it was read before"):
         model.fit(source)
     assert model.n_samples_seen_ == source.before(1, 2).stop
 

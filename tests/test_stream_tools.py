@@ -5,8 +5,10 @@ import weakref
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from sksgd.stream.ahead import ahead
+from sksgd.stream.buffer import Buffer
 from sksgd.stream.spill import SHARE, Growing, room
 
 ALIVE = weakref.WeakSet()
@@ -128,3 +130,32 @@ def test_growing(rest, limit):
 
 def test_nothing_to_grow():
     assert Growing(LIMIT).array().shape == (0,)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
+def test_rows_are_gathered_in_memory_that_is_used_again(form):
+    rng = np.random.default_rng(0)
+    rows = form(rng.normal(size=(90, 5)) * (rng.random((90, 5)) < 0.4))
+    buffer = Buffer(50, rows[:0], np.dtype(float))
+    for first, sizes in [(0, [20, 30]), (50, [7, 1, 10]), (40, [50])]:
+        buffer.clear()
+        last = first
+        for size in sizes:
+            buffer.add(rows[last : last + size])
+            last += size
+        found = buffer.rows()
+        assert type(found) is type(rows)
+        assert (found != rows[first:last]).sum() == 0
+        if form is not np.asarray:
+            assert found.indices.dtype == np.int32
+            found.check_format(full_check=True)
+
+
+def test_wide_sparse_rows():
+    wide = sp.csr_array(([1.0, 2.0], np.array([3, 2**40]), np.array([0, 1, 2])), shape=(2, 2**41))
+    buffer = Buffer(4, wide, np.dtype(np.float32))
+    for _ in range(2):
+        buffer.add(wide.astype(np.float32))
+    found = buffer.rows()
+    assert (found.dtype, found.shape, found.nnz) == (np.float32, (4, 2**41), 4)
+    assert found.indices.tolist() == [3, 2**40] * 2

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from estimators import assert_same, weights
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, QuantileRegressor
 from streamed import ADAGRAD, THREE, TWO, WEIGHT, D, N, Rows, X, Y, ranges
 
@@ -85,8 +86,8 @@ def test_any_chunks(blocks, buffer, sizes):
 
 @pytest.mark.parametrize("params", [ADAGRAD, {}], ids=["adagrad", "newton"])
 def test_a_small_memory_limit_changes_nothing(params):
-    large = LogisticClassifier(**params).fit(NumpySource(X, TWO, WEIGHT, **SMALL))
-    small = LogisticClassifier(**params).fit(NumpySource(X, TWO, WEIGHT, **SMALL, memory_limit=1000))
+    model = LogisticClassifier(**params, class_weight="balanced")
+    large, small = (clone(model).fit(NumpySource(X, TWO, WEIGHT, **SMALL, memory_limit=n)) for n in (1 << 30, 1000))
     assert_same(large, small)
 
 

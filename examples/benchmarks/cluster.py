@@ -216,16 +216,17 @@ def against_memory(n, d, repeat):
 def terms(n, d, workers, hops, cores):
     """What the seconds of one round are made of, each to be multiplied by a coefficient.
 
-    Numbers read by the slowest worker (workers share cores), messages one after another, tasks that the scheduler
-    places, and bytes that the last of a tree has to take in.
+    Numbers and rows that the slowest worker reads (workers share cores), messages one after another, tasks that the
+    scheduler places, and bytes that the last of a tree has to take in.
     """
     depth = max(1.0, np.ceil(np.log(max(workers, 2)) / np.log(4)))
     fan = min(workers - 1, 3) * depth
-    return np.array([n * d / workers * max(1.0, workers / cores), hops + depth, workers, 8.0 * d * (1 + fan)])
+    mine = n / workers * max(1.0, workers / cores)
+    return np.array([mine * d, mine, hops + depth, workers, 8.0 * d * (1 + fan)])
 
 
 def measured(rows, features, workers, repeat):
-    """Seconds of a local pass with means, for all of these: (n, d, workers, seconds)."""
+    """Seconds of a round, the mean of local passes and their objectives: (n, d, workers, seconds) for all of these."""
     found = []
     rated = {"optimizer": "sgd", "learning_rate": RATE, "tol": None, "max_iter": 3, "random_state": 0}
     for m in workers:
@@ -249,16 +250,16 @@ def fitted(found, cores):
 def cost(repeat, scale=1.0):
     """The lines of the model, and its coefficients in a file for plans."""
     cores = os.cpu_count()
-    found = measured([int(scale * n) for n in (20_000, 200_000, 1_000_000)], (10, 100), WORKERS, repeat)
+    found = measured([int(scale * n) for n in (20_000, 400_000, 2_000_000)], (10, 100), WORKERS, repeat)
     known = [line for i, line in enumerate(found) if i % 3 != 1]
     coefficients = fitted(known, cores)
     COEFFICIENTS.write_text(json.dumps(coefficients.tolist()) + "\n")
     lines = [
         "## A model of the cost of a round",
         "",
-        f"Seconds = {coefficients[0]:.2g} n d / workers + {coefficients[1]:.2g} (2 + depth) + {coefficients[2]:.2g} "
-        f"workers + {coefficients[3]:.2g} bytes, with depth = log4(workers) and bytes = 8 d (1 + 3 depth); workers "
-        f"share {cores} cores.",
+        "Seconds = {:.2g} n d / workers + {:.2g} n / workers + {:.2g} (2 + depth) + {:.2g} workers + {:.2g} bytes, "
+        "with depth = log4(workers), rounded up, and bytes = 8 d (1 + 3 depth); workers share {} cores. A round is a "
+        "local pass or its objective, in the mean.".format(*coefficients, cores),
         "",
         "| rows | features | workers | measured | by the model | |",
         "|---|---|---|---|---|---|",
@@ -278,20 +279,23 @@ def plan(n, d, latency, bandwidth):
     `latency` is what a message takes, in milliseconds, beside what one on this machine does; `bandwidth` is in bytes a
     second.
     """
-    per_number, per_hop, per_task, _ = json.loads(COEFFICIENTS.read_text())
+    if not COEFFICIENTS.exists():
+        raise SystemExit(f"There is no {COEFFICIENTS.name} yet: run `cost` first.")
+    per_number, per_row, per_hop, per_task, _ = json.loads(COEFFICIENTS.read_text())
     per_hop, per_byte = per_hop + latency / 1000, 1.0 / bandwidth
     counts = 2 ** np.arange(13)
 
-    def round_of(m, numbers, size):
-        _, hops, tasks, moved = terms(n, d, m, 2, np.inf)
-        return numbers * per_number / m + hops * per_hop + tasks * per_task + moved * size / d * per_byte
+    def round_of(m, rows, size, work=1.0):
+        numbers, mine, hops, tasks, moved = terms(rows, d, m, 2, np.inf)
+        own = work * (numbers * per_number + mine * per_row)
+        return own + hops * per_hop + tasks * per_task + moved * size / d * per_byte
 
     ways_to = {
-        "local, a pass": lambda m: round_of(m, n * d, d),
-        "local, 100 averages": lambda m: 100 * round_of(m, n * d / 100, d),
-        "sync, 100 updates": lambda m: 100 * round_of(m, n * d / 100, d),
-        "sync, 10,000 updates": lambda m: 10_000 * round_of(m, n * d / 10_000, d),
-        "auto, gradients and matrices": lambda m: round_of(m, n * d * (1 + d / 20), d * d),
+        "local, a pass": lambda m: round_of(m, n, d),
+        "local, 100 averages": lambda m: 100 * round_of(m, n / 100, d),
+        "sync, 10,000 updates": lambda m: 10_000 * round_of(m, n / 10_000, d),
+        # Matrices take d/2 products a number, some ten at a time.
+        "auto, with matrices": lambda m: round_of(m, n, d * d, 1 + d / 20),
     }
     lines = [f"## A pass over {n:.3g} x {d}, seconds", "", "| machines | " + " | ".join(ways_to) + " |"]
     lines.append("|---|" + "---|" * len(ways_to))

@@ -1,26 +1,47 @@
-"""What it takes to read data larger than memory: rows and bytes a second, and memory.
+"""What it takes to train on data larger than memory: rows a second, and memory.
 
-    python examples/benchmarks/streams.py --folder /data/stream --rows 2000000 --features 100
-    python examples/benchmarks/streams.py --folder /data/stream --gigabytes 10
+    python examples/benchmarks/streams.py --folder /data/stream --gigabytes 10 --output docs/benchmarks/streams.md
 
-The folder is written where it does not exist, in bounded memory, and left in place. Blocks are read in a process of
-their own, once to warm the disk cache where the data fit it, then `--repeat` times. Memory is the peak of the resident
-set over the reading, less what the libraries took before it.
+The folder is written where it does not exist, in bounded memory, and left in place. Three tables, each in a process of
+its own, on one thread beside the one that reads:
+
+throughput   one pass over the stream, against reading alone and against the same work on rows in memory;
+per row      processor time of the training thread a row, decoding apart, against that of rows in memory;
+fits         whole fits, and the peak of the resident set of their process, libraries included.
+
+Compilation is not timed, and the disk cache is warm where the data fit it. What is timed in turn is the best of
+`--repeat` rounds: other work on the machine only adds to it.
 """
 
+import os
+
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+
 import argparse
+import datetime
 import itertools
 import multiprocessing
 import pathlib
-import statistics
-import threading
+import platform
+import resource
 import time
+import warnings
 
+import numba
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import sklearn
+from one_pass import machine
 
-from sksgd.stream import ParquetSource
+import sksgd
+from sksgd import LinearRegressor, LogisticClassifier
+from sksgd.core import loop
+from sksgd.core.batches import Block
+from sksgd.sampling import Reshuffle
+from sksgd.stream import NumpySource, ParquetSource
+from sksgd.stream.feed import StreamFeed
+from sksgd.stream.survey import survey
 
 FILES = 8
 SIGNAL, NOISE = 10, 1.0  # columns with a weight that is not zero, and the deviation of the noise
@@ -49,42 +70,165 @@ def source_of(folder, target="label", **options):
     return ParquetSource(folder, target, features=names, **options)
 
 
-def resident():
-    """Bytes of the resident set."""
-    fields = dict(line.split(":") for line in pathlib.Path("/proc/self/status").read_text().splitlines())
-    return int(fields["VmRSS"].split()[0]) * 1024
+# ---- one pass --------------------------------------------------------------------------------------------------------
 
 
-class PeakMemory(threading.Thread):
-    """Watches the resident set in a `with` statement; `peak` is its greatest size in bytes."""
-
-    def __enter__(self):
-        self.peak, self.ended = resident(), threading.Event()
-        self.start()
-        return self
-
-    def run(self):
-        while not self.ended.wait(0.002):
-            self.peak = max(self.peak, resident())
-
-    def __exit__(self, *error):
-        self.ended.set()
-        self.join()
+def decode(source):
+    """Read all blocks."""
+    for part in range(source.n_parts):
+        for _ in source.read(part):
+            pass
 
 
-def decode(folder, repeat, options):
-    """Rows, bytes of X, median seconds of a pass, and the peak of memory."""
+def feed_of(source):
+    """The rows of a source as training sees them."""
+    return StreamFeed(source, survey(source, lambda number, y, weight: (y.reshape(-1, 1).astype(float), weight)), None)
+
+
+def works(X, y):
+    """What training does in a pass, as functions of a feed; fits of some rows compile them, and give the weights."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        some = NumpySource(X, y, block_rows=len(y) // 4, buffer_rows=len(y) // 2)
+        steps = LogisticClassifier(optimizer="adagrad", max_iter=1, tol=None, random_state=0).fit(some)
+        newton = LogisticClassifier(optimizer="newton", max_iter=2, tol=None).fit(some)
+
+    def one_pass(feed):
+        state = steps._state.copy()
+        if not loop.one_pass(steps._problem_, state, feed, feed.orders(Reshuffle(), state)):
+            raise RuntimeError("diverged: the figures would be of another computation")
+
+    def sweep(grams):
+        def measure(feed):
+            memory, problem = newton._state.memory, newton._problem_
+            feed.sweep(problem.loss, memory.coordinates, 1).measure(memory.u, grams=grams)
+
+        return measure
+
+    return {
+        "AdaGrad, row by row": one_pass,
+        "objective": lambda feed: steps._problem_.objective(feed, *steps._state.weights(steps._problem_)),
+        "Newton, losses, gradient and matrix": sweep(True),
+        "Newton, losses and gradient": sweep(False),
+    }
+
+
+def cost(work, *arguments):
+    """Seconds of a call, and processor seconds of this thread."""
+    wall, own = time.perf_counter(), time.thread_time()
+    work(*arguments)
+    return time.perf_counter() - wall, time.thread_time() - own
+
+
+def passes(folder, repeat, options):
+    """Rows, then by work the least seconds of: reading alone, rows in memory (scaled to all rows), a stream."""
     source = source_of(folder, **options)
-    before, times, rows, size = resident(), [], 0, 0
-    with PeakMemory() as memory:
-        for number in range(repeat + 1):
-            begun, rows, size = time.perf_counter(), 0, 0
-            for part in range(source.n_parts):
-                for X, _, _ in source.read(part):
-                    rows, size = rows + len(X), size + X.nbytes
-            if number:
-                times.append(time.perf_counter() - begun)
-    return rows, size, statistics.median(times), memory.peak - before, source.rows_per_block
+    feed = feed_of(source)
+    blocks = list(itertools.islice(source.read(0), 2**17 // source.rows_per_block + 1))
+    X, y = (np.concatenate(values) for values in list(zip(*blocks, strict=True))[:2])
+    held = Block(X, y.reshape(-1, 1).astype(float))
+    share = len(feed) / len(held)
+    found = {name: np.full(5, np.inf) for name in works(X, y)}
+    for _ in range(repeat):
+        for name, work in works(X, y).items():
+            reading, memory, stream = cost(decode, source), cost(work, held), cost(work, feed)
+            seconds = [reading[0], share * memory[0], stream[0], share * memory[1], stream[1]]
+            found[name] = np.minimum(found[name], seconds)
+    return len(feed), {name: values.tolist() for name, values in found.items()}
+
+
+# ---- fits ------------------------------------------------------------------------------------------------------------
+
+FITS = {
+    "LogisticClassifier()": (LogisticClassifier, "label", {}),
+    "LinearRegressor()": (LinearRegressor, "target", {}),
+    "LogisticClassifier(optimizer='adagrad', max_iter=2)": (
+        LogisticClassifier,
+        "label",
+        {"optimizer": "adagrad", "max_iter": 2, "tol": None},
+    ),
+}
+
+
+def whole_fit(folder, name, options):
+    """Seconds, passes, the estimated gap, and the peak of the resident set in bytes before and after."""
+    kind, target, params = FITS[name]
+    source = source_of(folder, target, **options)
+    X, y, _ = next(source.read(0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        kind(random_state=0, **params).fit(NumpySource(X, y, block_rows=len(y) // 4, buffer_rows=len(y) // 2))
+    before, begun = peak(), time.perf_counter()
+    model = kind(random_state=0, **params).fit(source)
+    return time.perf_counter() - begun, model.n_iter_, model.optimality_gap_, before, peak()
+
+
+def peak():
+    """The greatest size that the resident set of this process had, in bytes."""
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+# ---- the page --------------------------------------------------------------------------------------------------------
+
+
+def apart(work, *arguments):
+    """What a function returns in a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(work, arguments)
+
+
+def report(folder, repeat, options):
+    """The page as lines."""
+    n, found = apart(passes, folder, repeat, options)
+    features = len(source_of(folder).feature_names)
+    dtype = pq.read_schema(min(folder.glob("*.parquet"))).field("x0").type.to_pandas_dtype()
+    size, stored = n * features * np.dtype(dtype).itemsize, sum(f.stat().st_size for f in folder.glob("*.parquet"))
+    versions = {
+        "sksgd": sksgd.__version__, "pyarrow": pa.__version__, "scikit-learn": sklearn.__version__,
+        "NumPy": np.__version__, "Numba": numba.__version__, "Python": platform.python_version(),
+    }  # fmt: skip
+    yield f"""# Data larger than memory
+
+Training on a folder of Parquet files: {n:,} rows of {features} features, {np.dtype(dtype).name}, {size / 1e9:.2f} GB in
+memory, {stored / 1e9:.2f} GB on disk; `memory_limit="{options["memory_limit"]}"`. Written by
+`examples/benchmarks/streams.py`.
+
+- Machine: {machine()}, and one that reads
+- Versions: {", ".join(f"{name} {version}" for name, version in versions.items())}
+- Date: {datetime.date.today().isoformat()}; best of {repeat} rounds, in turn
+
+## Throughput
+
+Thousands of rows a second of reading alone, of the work alone on rows in memory, and of both over the stream: its share
+of the slower of the two should be 90% or more.
+
+| work | reading | in memory | stream | share |
+|---|---|---|---|---|"""
+    for name, (reading, memory, stream, *_) in found.items():
+        rates = " | ".join(f"{n / seconds / 1e3:,.0f}" for seconds in (reading, memory, stream))
+        yield f"| {name} | {rates} | {max(reading, memory) / stream:.0%} |"
+    yield """
+## Training a row, decoding apart
+
+Nanoseconds of processor time a row of the thread that trains; the ratio should be 1.3 or less.
+
+| work | in memory | stream | ratio |
+|---|---|---|---|"""
+    for name, (*_, memory, stream) in found.items():
+        yield f"| {name} | {memory / n * 1e9:.0f} | {stream / n * 1e9:.0f} | {stream / memory:.2f} |"
+    yield """
+## Whole fits
+
+`before` is the peak of the resident set with all libraries loaded and the kernels compiled or read, after a fit of one
+block; `peak` that of the whole process. It should stay below 1 GB.
+
+| fit | seconds | passes | gap, as estimated | before, MB | peak, MB |
+|---|---|---|---|---|---|"""
+    for name in FITS:
+        seconds, n_passes, gap, before, most = apart(whole_fit, folder, name, options)
+        gap = "" if np.isnan(gap) else f"{gap:.0e}"
+        yield f"| `{name}` | {seconds:.1f} | {n_passes} | {gap} | {before / 1e6:.0f} | {most / 1e6:.0f} |"
 
 
 def main():
@@ -98,6 +242,7 @@ def main():
     parser.add_argument("--compression", default="snappy")
     parser.add_argument("--memory-limit", default="512MiB")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--output", type=pathlib.Path, help="where to write the page")
     given = parser.parse_args()
     dtype = np.dtype(given.dtype)
     rows = given.rows
@@ -105,16 +250,12 @@ def main():
         rows = int(given.gigabytes * 1e9 / (given.features * dtype.itemsize))
     if not given.folder.exists():
         write(given.folder, rows, given.features, dtype, given.row_group, given.compression)
-    stored = sum(file.stat().st_size for file in given.folder.glob("*.parquet"))
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        found = pool.apply(decode, (given.folder, given.repeat, {"memory_limit": given.memory_limit}))
-    rows, size, seconds, memory, block = found
-    print("| rows | features | on disk, MB | X, MB | rows of a block | rows/s | X, MB/s | memory, MB |")
-    print("|---|---|---|---|---|---|---|---|")
-    print(
-        f"| {rows} | {size // rows // dtype.itemsize} | {stored / 1e6:.0f} | {size / 1e6:.0f} | {block} "
-        f"| {rows / seconds:.0f} | {size / seconds / 1e6:.0f} | {memory / 1e6:.0f} |"
-    )
+    lines = []
+    for line in report(given.folder, given.repeat, {"memory_limit": given.memory_limit}):
+        print(line, flush=True)
+        lines.append(line)
+    if given.output:
+        given.output.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

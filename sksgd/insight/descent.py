@@ -10,6 +10,7 @@ from ..base import Loss
 from ..core.pass_ import count, table_of
 from ..core.problem import Problem
 from ..core.state import State
+from ..losses import SquaredError
 from .noise import Noise
 from .objective import Objective
 
@@ -64,6 +65,8 @@ class Descent:
 
         problem, state = self.problem, self.state
         slopes = np.zeros(1)
+        # `apply` does not read the loss, but compiles for its type: this one shares the kernels of models.
+        model = problem.model._replace(loss=SquaredError())
         for first in range(0, max_iter, TABLE):
             updates = min(TABLE, max_iter - first)
             table = table_of(problem, state, updates)
@@ -74,9 +77,7 @@ class Descent:
                 before = state.lines.copy()
                 if np.isfinite(gradient).all():
                     at = line if len(table) > 1 else 0
-                    apply(
-                        problem.model, 1.0, gradient, slopes, table, at, state.lines, state.bias, state.averaged, False
-                    )
+                    apply(model, 1.0, gradient, slopes, table, at, state.lines, state.bias, state.averaged, False)
                 if not (np.isfinite(gradient).all() and np.isfinite(state.lines[0]).all()):
                     state.lines = before
                     return DIVERGED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from ..core.rows import Rows, join
 from ..core.state import State
 from ..sampling import Sequential
 from .ahead import ahead
+from .buffer import Buffers
 from .source import Source
 from .spill import room
 from .survey import Survey, fitting, numbered
@@ -32,8 +33,8 @@ GLIMPSES = 8
 #: Rows whose targets are worked on at a time.
 SOME = 1 << 16
 
-#: A buffer: parts with the numbers of their blocks, in order.
-Group = list[tuple[int, list[int]]]
+#: The blocks of a buffer in order: their parts, and their numbers in them.
+Group = list[tuple[int, int]]
 
 
 class StreamFeed(Feed):
@@ -58,23 +59,27 @@ class StreamFeed(Feed):
             kept = positive if kept is None else kept & positive
         self.source, self.survey, self._mask = source, survey, kept
         self.shape, self.dtype, self.sparse = survey.shape, survey.dtype, survey.sparse
+        #: No rows, but of the kind that they are.
+        self._like: Any = sp.csr_array(self.shape) if self.sparse else np.empty((0, self.shape[1]))
         self.targets = Rows(None, self._present(survey.y), None if weight is None else self._present(weight))
         self.total_weight = float(len(self) if self.targets.weight is None else self.targets.weight.sum())
-        #: Where each block of each part begins, among all rows and among those present.
-        self._starts: dict[tuple[int, int], tuple[int, int]] = {}
-        self._find_starts()
+        #: Of each part the numbers of the blocks with rows that are present: where they begin among all rows, and the
+        #: places of those that are present.
+        self._blocks: list[dict[int, tuple[int, slice]]] = []
+        self._find_blocks()
+        self._buffers = Buffers(max(self._buffer_rows, self._longest), self._like, self.dtype)
         self.width, self._watching = max(1.0, survey.width), False
 
-    def _find_starts(self) -> None:
+    def _find_blocks(self) -> None:
         first = present = 0
-        for part, lengths in enumerate(self.survey.lengths):
+        for lengths in self.survey.lengths:
+            self._blocks.append({})
             for number, length in enumerate(lengths):
-                if length < 0:
-                    continue
-                self._starts[part, number] = first, present
-                rows = slice(first, first + length)
-                present += length if self._mask is None else int(np.count_nonzero(self._mask[rows]))
-                first += length
+                rows = slice(first, first + max(length, 0))
+                n = rows.stop - first if self._mask is None else int(np.count_nonzero(self._mask[rows]))
+                if n:
+                    self._blocks[-1][number] = first, slice(present, present + n)
+                first, present = rows.stop, present + n
 
     def _present(self, values: np.ndarray) -> np.ndarray:
         """Those of the rows present."""
@@ -104,22 +109,23 @@ class StreamFeed(Feed):
     def normalise(self) -> None:
         """Scale the weights to mean 1 over the rows present."""
         if self.targets.weight is not None:
-            weight = self.targets.weight * (len(self) / self.total_weight)
-            self.targets, self.total_weight = Rows(None, self.targets.y, weight), float(len(self))
+            self.targets.weight[:] *= len(self) / self.total_weight  # in place, as they may be in a file
+            self.total_weight = float(len(self))
 
     # ---- reading -----------------------------------------------------------------------------------------------------
 
-    def _read(self, part: int, wanted: set[int]) -> Iterator[tuple[slice, Any]]:
+    def _read(self, part: int, wanted: Collection[int]) -> Iterator[tuple[slice, Any]]:
         """Some blocks of a part: where their rows are among those present, and these rows."""
-        lengths, source = self.survey.lengths[part], self.source
-        like = sp.csr_array(self.shape) if self.sparse else np.empty((0, self.shape[1]))
-        last = max(wanted)
+        if not wanted:
+            return
+        lengths, source, last, n = self.survey.lengths[part], self.source, max(wanted), 0
         for number, block in numbered(source.read(part)):
+            n = number + 1
             if number not in wanted:
                 continue
             if isinstance(block, BlockError):
                 raise block
-            X = fitting(block[0], like, self.dtype, source, part, number)
+            X = fitting(block[0], self._like, self.dtype, source, part, number)
             if X.shape[0] != lengths[number]:
                 raise BlockError(
                     f"it has {X.shape[0]} rows, but had {lengths[number]} when it was read before. A source must give "
@@ -127,22 +133,17 @@ class StreamFeed(Feed):
                     source.name(part),
                     number,
                 )
-            first, present = self._starts[part, number]
-            if self._mask is not None:
+            first, places = self._blocks[part][number]
+            if self._mask is not None and X.shape[0] > places.stop - places.start:
                 X = X[np.flatnonzero(self._mask[first : first + X.shape[0]])]
-            if X.shape[0]:
-                yield slice(present, present + X.shape[0]), X
+            yield places, X
             if number == last:
                 return
         raise BlockError(
-            f"it ended before block {last}, which was there when it was read before. A source must give the same "
-            "blocks each time.",
+            f"it has {n} blocks, but had {len(lengths)} when it was read before. A source must give the same blocks "
+            "each time.",
             source.name(part),
         )
-
-    def _all(self, part: int) -> set[int]:
-        """The numbers of the blocks of a part that can be used."""
-        return {number for number, length in enumerate(self.survey.lengths[part]) if length >= 0}
 
     def _block(self, X: Any, places: Any) -> Block:
         rows = self.targets.take(places)
@@ -152,10 +153,9 @@ class StreamFeed(Feed):
 
     def blocks(self) -> Iterator[Block]:
         def read() -> Iterator[Block]:
-            for part in range(self.source.n_parts):
-                if wanted := self._all(part):
-                    for places, X in self._read(part, wanted):
-                        yield self._block(X, np.arange(places.start, places.stop))
+            for part, wanted in enumerate(self._blocks):
+                for places, X in self._read(part, wanted):
+                    yield self._block(X, np.arange(places.start, places.stop))
 
         for block in ahead(read):
             with self._watch() as done:
@@ -177,14 +177,14 @@ class StreamFeed(Feed):
         """The buffers of a pass, of equal numbers of blocks."""
         sampler, seed, number = order
         parts = sampler.order(self.source.n_parts, seed, number)[0].tolist()
-        blocks = [(part, block) for part in parts for block in sorted(self._all(part))]
-        longest = max(max(lengths, default=0) for lengths in self.survey.lengths)
-        size = max(1, self._buffer_rows // longest)  # their number is to be the same in every order
-        groups = (blocks[first : first + size] for first in range(0, len(blocks), size))
-        return [
-            [(part, [b for _, b in own]) for part, own in itertools.groupby(group, operator.itemgetter(0))]
-            for group in groups
-        ]
+        blocks = [(part, block) for part in parts for block in self._blocks[part]]
+        size = max(1, self._buffer_rows // self._longest)  # their number is to be the same in every order
+        return [blocks[first : first + size] for first in range(0, len(blocks), size)]
+
+    @property
+    def _longest(self) -> int:
+        """The most rows of a block."""
+        return max(max(lengths, default=0) for lengths in self.survey.lengths)
 
     @property
     def _buffer_rows(self) -> int:
@@ -195,7 +195,10 @@ class StreamFeed(Feed):
     def visits(
         self, order: Any, factor: np.ndarray | None = None, first: int = 0, last: int | None = None
     ) -> Iterator[tuple[Block, np.ndarray, Any]]:
-        """The buffers of a pass, or those in a range of numbers; before an error, what was read until then."""
+        """The buffers of a pass, or those in a range of numbers; before an error, what was read until then.
+
+        A block is good until the next one is asked for, as its memory is used again.
+        """
         sampler, seed, number = order
         for index, (X, places) in enumerate(ahead(lambda: self._fill(self.buffers(order)[first:last])), first):
             # The first buffer has the order that rows in memory have.
@@ -204,21 +207,10 @@ class StreamFeed(Feed):
 
     def _fill(self, groups: list[Group]) -> Iterator[tuple[Any, np.ndarray]]:
         """The rows of each buffer, and their places."""
-        for group in groups:
-            parts: list[Any] = []
-            places: list[np.ndarray] = []
-            failed: BlockError | None = None
-            try:
-                for part, wanted in group:
-                    for at, X in self._read(part, set(wanted)):
-                        parts.append(X)
-                        places.append(np.arange(at.start, at.stop))
-            except BlockError as error:
-                failed = error
-            if parts:
-                yield self._stack(parts), np.concatenate(places)
-            if failed is not None:
-                raise failed
+        # A part that goes on in the next buffer is read on, not again.
+        parts = itertools.groupby(itertools.chain(*groups), operator.itemgetter(0))
+        blocks = (block for part, own in parts for block in self._read(part, {number for _, number in own}))
+        return self._buffers.filled(map(len, groups), blocks)
 
     def one_pass(self, problem: Problem, state: State, order: Order) -> bool:
         if problem.batch_size is None:
@@ -268,11 +260,11 @@ class StreamFeed(Feed):
 
     def glimpse(self, n: int) -> Rows:
         """Rows of the first blocks of some parts."""
-        parts = [part for part in range(self.source.n_parts) if self._all(part)]
+        parts = [part for part, blocks in enumerate(self._blocks) if blocks]
         parts = parts[:: max(1, len(parts) // GLIMPSES)]
         found = []
         for part in parts:
-            for places, X in self._read(part, {min(self._all(part))}):
+            for places, X in self._read(part, {min(self._blocks[part])}):
                 step = max(1, X.shape[0] * len(parts) // n)
                 own = self.targets.take(np.arange(places.start, places.stop, step))
                 found.append(Rows(X[::step], own.y, own.weight))

@@ -15,6 +15,7 @@ from ..core.predict import product
 from .ahead import ahead
 from .feed import SOME, StreamFeed
 from .source import Source
+from .spill import room
 from .survey import Survey, fitting, labels, numbered, survey
 
 #: The bits of a hash, in which a share of rows is looked for.
@@ -28,7 +29,7 @@ def feeds(
     dtype = estimator._state.lines.dtype if resumed else None
     found = _surveyed(source, estimator, not resumed, dtype, trained_on=True)
     estimator.n_bad_blocks_ = found.n_bad_blocks
-    weight = estimator._target_weights(found.y, found.weight)
+    weight = _weights(source, estimator, found)
     if not split:
         return StreamFeed(source, found, weight).in_memory_if_small(), None
     held_out = drawn(found.shape[0], estimator.validation_fraction, int(random_state.randint(BITS >> 1)))
@@ -45,7 +46,7 @@ def feeds(
 def held_out(source: Source, estimator: Any, dtype: Any) -> Feed:
     """See `sksgd.core.supply.Supply.held_out`."""
     found = _surveyed(source, estimator, False, dtype, trained_on=False)
-    return StreamFeed(source, found, estimator._target_weights(found.y, found.weight)).in_memory_if_small()
+    return StreamFeed(source, found, _weights(source, estimator, found)).in_memory_if_small()
 
 
 def _surveyed(source: Source, estimator: Any, first: bool, dtype: Any, trained_on: bool) -> Survey:
@@ -65,6 +66,17 @@ def _surveyed(source: Source, estimator: Any, first: bool, dtype: Any, trained_o
     found = survey(source, check, dtype)
     estimator._take_features(source, source.feature_names, found.shape[1], first)
     return found
+
+
+def _weights(source: Source, estimator: Any, found: Survey) -> np.ndarray | None:
+    """Row weights with what the targets add to them, some rows at a time."""
+    if estimator._target_weights(found.y[:0], None) is None:
+        return found.weight
+    weight = room((len(found.y),), source.memory_bytes)
+    for first in range(0, len(weight), SOME):
+        rows = slice(first, first + SOME)
+        weight[rows] = estimator._target_weights(found.y[rows], None if found.weight is None else found.weight[rows])
+    return weight
 
 
 def drawn(n: int, fraction: float, seed: int) -> np.ndarray:
