@@ -2,10 +2,7 @@
 
 import contextlib
 
-import numpy as np
 from distributed import Client, LocalCluster
-
-from sksgd.base import Sampler
 
 
 @contextlib.contextmanager
@@ -30,19 +27,3 @@ def put(client, parts):
     futures = [client.submit(keep, part, workers=[places[i % len(places)]], pure=False) for i, part in enumerate(parts)]
     client.gather([client.submit(len, future, pure=False) for future in futures])
     return futures
-
-
-class InTurn(Sampler):
-    """The rows of several blocks, one after the other in memory, in the batches that workers make of them."""
-
-    sizes: tuple[int, ...]
-    batch_size: int
-
-    def order(self, n, seed, number, norms=None):
-        starts, at, order = np.cumsum([0, *self.sizes[:-1]]), np.zeros(len(self.sizes), int), []
-        for end in range(self.batch_size, n + self.batch_size, self.batch_size):
-            stops = [size * min(end, n) // n for size in self.sizes]
-            for start, first, last in zip(starts, at, stops, strict=True):
-                order.extend(range(start + first, start + last))
-            at = stops
-        return np.array(order, np.int32), None

@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from clusters import InTurn, cluster, put
+from clusters import cluster, put
+
+from sklearn.base import clone
 
 from sksgd import LinearRegressor, LogisticClassifier
 from sksgd.dask import train
@@ -76,15 +78,15 @@ def test_stretches_of_a_pass_on_one_worker_are_the_pass(one):
 
 @pytest.mark.parametrize("batch_size", [12, "full"])
 @pytest.mark.parametrize("kind", ["dense", "csr"])
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_sync_takes_the_batches_of_all_workers(two, optimizer, kind, batch_size):
+@pytest.mark.parametrize(("optimizer", "sampling"), [("sgd", "reshuffle"), ("adam", "with_replacement")])
+def test_sync_takes_the_batches_of_rows_in_memory(two, optimizer, sampling, kind, batch_size):
     X, y = rows(90, kind)
     weight = np.random.default_rng(1).uniform(0.5, 2, 90)
     params = {"optimizer": optimizer, "learning_rate": 0.05, "batch_size": batch_size, "average": True, "alpha": 0.01}
-    model = LinearRegressor(max_iter=4, tol=None, sampling="sequential", **params)
+    weight[::9] = 0.0
+    model = LinearRegressor(max_iter=4, tol=None, sampling=sampling, random_state=0, **params)
     fitted = train(two, model, put(two, cut(X, y, 30, weight=weight)), strategy="sync")
-    in_turn = InTurn((30, 60), 90 if batch_size == "full" else batch_size)
-    expected = model.set_params(sampling=in_turn).fit(X, y, sample_weight=weight)
+    expected = model.fit(X, y, sample_weight=weight)
     np.testing.assert_allclose(fitted.coef_, expected.coef_, rtol=1e-10)
     np.testing.assert_allclose(fitted.intercept_, expected.intercept_, rtol=1e-10)
     np.testing.assert_allclose(fitted.loss_curve_, expected.loss_curve_, rtol=1e-10)
@@ -96,7 +98,7 @@ def test_sync_with_classes(two):
     y = np.digitize(y, [-0.5, 0.5])
     model = LogisticClassifier(optimizer="sgd", learning_rate=0.5, batch_size=9, max_iter=3, tol=None)
     fitted = train(two, model.set_params(sampling="sequential"), put(two, cut(X, y, 40)), strategy="sync")
-    expected = model.set_params(sampling=InTurn((40, 50), 9)).fit(X, y)
+    expected = model.fit(X, y)
     np.testing.assert_allclose(fitted.coef_, expected.coef_, rtol=1e-10)
 
 
@@ -191,6 +193,8 @@ def test_refusals_name_the_remedy(two):
         train(two, sgd, parts, strategy="sync")
     with pytest.raises(ValueError, match="sync_every must be None"):
         train(two, sgd, parts, strategy="sync", sync_every=3)
+    with pytest.raises(ValueError, match=r"Importance.*needs the norms of all rows.*strategy='local'"):
+        train(two, clone(sgd).set_params(sampling="importance", batch_size=8), parts, strategy="sync")
     with pytest.raises(ValueError, match="strategy must be one of"):
         train(two, sgd, parts, strategy="all")
     with pytest.raises(ValueError, match=r"ImplicitSGD\(\).*trains on rows in memory only.*optimizer='svrg'"):

@@ -210,14 +210,21 @@ class ClusterFeed(Feed):
             )
 
     def orders(self, sampler: Sampler, state: State) -> Iterator[Order]:
-        for number in itertools.count(state.n_passes):
-            yield (
-                [
-                    self.cluster.measured(rounds.order, one.block, sampler, rounds.seed_of(state.seed, k), number)
-                    for k, one in enumerate(self.held)
-                ],
-                None,
+        firsts = [0, *itertools.accumulate(map(len, self.held))]
+        together = self.strategy == "sync" and len(self.held) > 1
+        if together and sampler.needs_norms:
+            raise ValueError(
+                f"sampling={sampler!r} needs the norms of all rows, which no worker has with strategy='sync'. Use "
+                "sampling='reshuffle' or strategy='local'."
             )
+        for number in itertools.count(state.n_passes):
+            asked = []
+            for k, (one, first) in enumerate(zip(self.held, firsts, strict=False)):
+                own: tuple[Any, ...] = (rounds.order, one.block, sampler, rounds.seed_of(state.seed, k), number)
+                if self.strategy == "sync":
+                    own = (rounds.share, one.block, sampler, state.seed, number, first, self._n)
+                asked.append(self.cluster.measured(*own))
+            yield asked, None
 
     def one_pass(self, problem: Problem, state: State, order: Order) -> bool:
         visits, seen = order[0], state.n_samples_seen
@@ -249,11 +256,11 @@ class ClusterFeed(Feed):
         return self._given[1]
 
     def _edges(self, batch_size: int | None) -> list[list[int]]:
-        """Up to which place in its order each worker is after every round of a pass."""
+        """Up to which place in its order, or in that of all rows, each worker is after every round of a pass."""
         if self.strategy == "sync":
             size = self._n if batch_size is None else batch_size
-            ends = [min(stop, self._n) for stop in range(size, self._n + size, size)]
-            return [[0] * len(self.held)] + [[len(one) * end // self._n for one in self.held] for end in ends]
+            ends = [min(stop, self._n) for stop in range(0, self._n + size, size)]
+            return [[end] * len(self.held) for end in ends]
         sizes = [len(one) if batch_size is None else batch_size for one in self.held]
         batches = [math.ceil(len(one) / size) for one, size in zip(self.held, sizes, strict=True)]
         parts = 1 if self.sync_every is None else math.ceil(max(batches) / self.sync_every)

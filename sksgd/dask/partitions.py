@@ -49,12 +49,12 @@ class Collection:
 
     @staticmethod
     def shares(cluster: Cluster, futures: list[list[Future]]) -> list[list[int]]:
-        """The numbers of the partitions that each worker has, or has the first column of."""
+        """The numbers of the partitions that each worker has, or has the first column of, in the order of the first."""
         where = cluster.client.who_has(futures[0])
         found: dict[str, list[int]] = {}
         for i, future in enumerate(futures[0]):
             found.setdefault(min(where.get(future.key) or ("",)), []).append(i)
-        return [found[worker] for worker in sorted(found)]
+        return sorted(found.values())
 
 
 def collect(data: Any, y: Any, sample_weight: Any) -> Any:

@@ -63,6 +63,16 @@ def order(block: Block, sampler: Sampler, seed: int, number: int) -> tuple[np.nd
     return next(sampler.orders(len(block), seed, number, norms))
 
 
+def share(block: Block, sampler: Sampler, seed: int, number: int, first: int, n: int) -> tuple[Any, ...]:
+    """What an order of all n rows, those before `first` on other workers, has of the rows of a block.
+
+    That is their order, factors or None, and the places of both in the order of all.
+    """
+    everyone, factor = next(sampler.orders(n, seed, number, block.norms if sampler.needs_norms else None))
+    at = np.flatnonzero((everyone >= first) & (everyone < first + len(block)))
+    return everyone[at] - everyone.dtype.type(first), None if factor is None else factor[at], at
+
+
 def places(visits: tuple[np.ndarray, Any]) -> np.ndarray:
     """An order without the factors."""
     return visits[0]
@@ -116,13 +126,12 @@ def merge(*parts: Trained) -> Trained:
 # ---- all workers in every update -------------------------------------------------------------------------------------
 
 
-def gradient(
-    problem: Problem, start: Trained, block: Block, visits: tuple[np.ndarray, Any], stretch: Stretch
-) -> Gradient:
-    """The sums of the gradients of a stretch of the order, at the weights of a state that has lines."""
+def gradient(problem: Problem, start: Trained, block: Block, visits: tuple[Any, ...], stretch: Stretch) -> Gradient:
+    """The sums of the gradients of a stretch of the order of all rows, at the weights of a state that has lines."""
     from ..kernels.dense import Work
 
-    state, (rows, factor), part = start.state, visits, slice(*stretch)
+    state, (rows, factor, at) = start.state, visits
+    part = slice(*np.searchsorted(at, stretch).tolist())
     sums, slopes = np.zeros_like(state.lines[0]), np.zeros(state.n_outputs)
     if not start.finite:
         return Gradient(sums, slopes, 0, False)

@@ -46,9 +46,10 @@ def train(
       weighted by the weights of the rows. On one worker the model is bitwise that of `fit` in memory. ``t_`` counts the
       updates of the worker with the most rows; schedules are given t times the updates of a pass in memory over that,
       so that rates fall pass by pass as in memory.
-    - "sync": every update takes the mean gradient over a batch that is spread over all workers in proportion to their
-      rows. The model is that of `fit` in memory over the same batches but for rounding, and ``t_`` counts the same.
-      Every update waits for all workers: batches should be large.
+    - "sync": every update takes the mean gradient over a batch of all rows, each worker over those that it has. Rows
+      are numbered worker by worker, in the order of their first partitions, and come in the order that `sampling` gives
+      all of them: the model is that of `fit` in memory to rounding, whatever the number of workers. Every update waits
+      for all workers: batches should be large.
 
     Tasks change nothing that they are given. If a worker is lost, Dask makes again what it had, elsewhere, and the
     model is as without the loss.

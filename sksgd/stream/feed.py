@@ -116,34 +116,42 @@ class StreamFeed(Feed):
 
     def _read(self, part: int, wanted: Collection[int]) -> Iterator[tuple[slice, Any]]:
         """Some blocks of a part: where their rows are among those present, and these rows."""
+        return (self._checked(*block) for block in self._raw(part, wanted))
+
+    def _raw(self, part: int, wanted: Collection[int]) -> Iterator[tuple[int, int, Any]]:
+        """The part, the number and the rows of some blocks, as they are read."""
         if not wanted:
             return
-        lengths, source, last, n = self.survey.lengths[part], self.source, max(wanted), 0
+        source, last, n = self.source, max(wanted), 0
         for number, block in numbered(source.read(part)):
             n = number + 1
             if number not in wanted:
                 continue
             if isinstance(block, BlockError):
                 raise block
-            X = fitting(block[0], self._like, self.dtype, source, part, number)
-            if X.shape[0] != lengths[number]:
-                raise BlockError(
-                    f"it has {X.shape[0]} rows, but had {lengths[number]} when it was read before. A source must give "
-                    "the same blocks each time.",
-                    source.name(part),
-                    number,
-                )
-            first, places = self._blocks[part][number]
-            if self._mask is not None and X.shape[0] > places.stop - places.start:
-                X = X[np.flatnonzero(self._mask[first : first + X.shape[0]])]
-            yield places, X
+            yield part, number, block[0]
             if number == last:
                 return
         raise BlockError(
-            f"it has {n} blocks, but had {len(lengths)} when it was read before. A source must give the same blocks "
-            "each time.",
+            f"it has {n} blocks, but had {len(self.survey.lengths[part])} when it was read before. A source must give "
+            "the same blocks each time.",
             source.name(part),
         )
+
+    def _checked(self, part: int, number: int, X: Any) -> tuple[slice, Any]:
+        """Where the rows of a block are among those present, and these rows."""
+        X, length = fitting(X, self._like, self.dtype, self.source, part, number), self.survey.lengths[part][number]
+        if X.shape[0] != length:
+            raise BlockError(
+                f"it has {X.shape[0]} rows, but had {length} when it was read before. A source must give the same "
+                "blocks each time.",
+                self.source.name(part),
+                number,
+            )
+        first, places = self._blocks[part][number]
+        if self._mask is not None and X.shape[0] > places.stop - places.start:
+            X = X[np.flatnonzero(self._mask[first : first + X.shape[0]])]
+        return places, X
 
     def _block(self, X: Any, places: Any) -> Block:
         rows = self.targets.take(places)
@@ -152,14 +160,15 @@ class StreamFeed(Feed):
         return block
 
     def blocks(self) -> Iterator[Block]:
-        def read() -> Iterator[Block]:
+        def read() -> Iterator[tuple[int, int, Any]]:
             for part, wanted in enumerate(self._blocks):
-                for places, X in self._read(part, wanted):
-                    yield self._block(X, np.arange(places.start, places.stop))
+                yield from self._raw(part, wanted)
 
-        for block in ahead(read):
+        # Rows are checked here, as reading is what takes longest.
+        for raw in ahead(read):
+            places, X = self._checked(*raw)
             with self._watch() as done:
-                yield block
+                yield self._block(X, np.arange(places.start, places.stop))
                 done()
 
     # ---- passes ------------------------------------------------------------------------------------------------------
