@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from clusters import cluster, put
-
 from sklearn.base import clone
 
 from sksgd import LinearRegressor, LogisticClassifier
