@@ -10,6 +10,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..core.errors import BlockError
+from .source import Source
+from .survey import require_finite
+
+#: Up to which row of a buffer a block goes, and what it is called: its part and its number.
+Ends = list[tuple[int, tuple[int, int]]]
 
 
 class Buffer:
@@ -64,25 +69,46 @@ class Buffers:
     def __init__(self, rows: int, like: Any, dtype: np.dtype):
         self.kind, self.spare = (rows, like, dtype), list[Buffer]()
 
-    def filled(self, lengths: Iterable[int], blocks: Iterator[tuple[slice, Any]]) -> Iterator[tuple[Any, np.ndarray]]:
-        """The rows of so many blocks at a time, and their places; before an error, those that were read until then."""
+    def filled(
+        self, lengths: Iterable[int], blocks: Iterator[tuple[slice, Any, Any]]
+    ) -> Iterator[tuple[Any, np.ndarray, Ends]]:
+        """The rows of so many blocks at a time, their places, and where each block ends, with what it is called.
+
+        Before an error, those that were read until then.
+        """
         buffers, self.spare = self.spare or [Buffer(*self.kind), Buffer(*self.kind)], []  # nobody else gets them now
         try:
             for length, buffer in zip(lengths, itertools.cycle(buffers), strict=False):
                 buffer.clear()
-                places, failed = [], None
+                places, ends, failed = [], [], None
                 try:
-                    for at, X in itertools.islice(blocks, length):
+                    for at, X, name in itertools.islice(blocks, length):
                         buffer.add(X)
                         places.append(np.arange(at.start, at.stop))
+                        ends.append((buffer.n, name))
                 except BlockError as error:
                     failed = error
                 if places:
-                    yield buffer.rows(), np.concatenate(places)
+                    yield buffer.rows(), np.concatenate(places), ends
                 if failed is not None:
                     raise failed
         finally:
             self.spare = buffers
+
+
+def finite(X: Any, places: np.ndarray, ends: Ends, source: Source) -> tuple[Any, np.ndarray, BlockError | None]:
+    """The rows of a buffer and their places; only those before the first block that is not finite, and its error."""
+    with np.errstate(all="ignore"):
+        if np.isfinite(X.sum()):
+            return X, places, None
+    start = 0
+    for end, name in ends:
+        try:
+            require_finite(X[start:end], source, *name)
+        except BlockError as error:
+            return X[:start], places[:start], error
+        start = end
+    return X, places, None
 
 
 def _grown(array: np.ndarray, used: int, size: int, dtype: Any) -> np.ndarray:

@@ -21,10 +21,10 @@ from ..core.rows import Rows, join
 from ..core.state import State
 from ..sampling import Sequential
 from .ahead import ahead
-from .buffer import Buffers
+from .buffer import Buffers, Ends, finite
 from .source import Source
 from .spill import room
-from .survey import Survey, fitting, numbered
+from .survey import Survey, alike, fitting, numbered
 
 #: The share of the memory limit that the shuffling buffer takes; another one is filled meanwhile.
 BUFFER = 4
@@ -138,9 +138,9 @@ class StreamFeed(Feed):
             source.name(part),
         )
 
-    def _checked(self, part: int, number: int, X: Any) -> tuple[slice, Any]:
+    def _checked(self, part: int, number: int, X: Any, check: Any = fitting) -> tuple[slice, Any]:
         """Where the rows of a block are among those present, and these rows."""
-        X, length = fitting(X, self._like, self.dtype, self.source, part, number), self.survey.lengths[part][number]
+        X, length = check(X, self._like, self.dtype, self.source, part, number), self.survey.lengths[part][number]
         if X.shape[0] != length:
             raise BlockError(
                 f"it has {X.shape[0]} rows, but had {length} when it was read before. A source must give the same "
@@ -209,16 +209,21 @@ class StreamFeed(Feed):
         A block is good until the next one is asked for, as its memory is used again.
         """
         sampler, seed, number = order
-        for index, (X, places) in enumerate(ahead(lambda: self._fill(self.buffers(order)[first:last])), first):
+        for index, filled in enumerate(ahead(lambda: self._fill(self.buffers(order)[first:last])), first):
+            X, places, failed = finite(*filled, self.source)
             # The first buffer has the order that rows in memory have.
             own = seed if index == 0 else int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
-            yield self._block(X, places), *sampler.order(len(places), own, number)
+            if len(places):
+                yield self._block(X, places), *sampler.order(len(places), own, number)
+            if failed is not None:
+                raise failed
 
-    def _fill(self, groups: list[Group]) -> Iterator[tuple[Any, np.ndarray]]:
-        """The rows of each buffer, and their places."""
+    def _fill(self, groups: list[Group]) -> Iterator[tuple[Any, np.ndarray, Ends]]:
+        """The rows of each buffer, finite or not, their places, and where each block ends."""
         # A part that goes on in the next buffer is read on, not again.
         parts = itertools.groupby(itertools.chain(*groups), operator.itemgetter(0))
-        blocks = (block for part, own in parts for block in self._read(part, {number for _, number in own}))
+        raw = (block for part, own in parts for block in self._raw(part, {number for _, number in own}))
+        blocks = ((*self._checked(*block, check=alike), block[:2]) for block in raw)
         return self._buffers.filled(map(len, groups), blocks)
 
     def one_pass(self, problem: Problem, state: State, order: Order) -> bool:

@@ -131,13 +131,26 @@ def _read(reads: Callable[[int], Iterator[Any]], part: int) -> Iterator[tuple[in
 
 def fitting(X: Any, like: Any, dtype: np.dtype, source: Source, part: int, number: int) -> Any:
     """Rows of a block, which must be `like` others and finite, in this type."""
-    where = (source.name(part), number)
+    X = alike(X, like, dtype, source, part, number)
+    require_finite(X, source, part, number)
+    return X
+
+
+def alike(X: Any, like: Any, dtype: np.dtype, source: Source, part: int, number: int) -> Any:
+    """Rows of a block, which must be `like` others, in this type."""
     if sp.issparse(X) != sp.issparse(like) or X.shape[1] != like.shape[1]:
         kinds = ["sparse" if sp.issparse(x) else "dense" for x in (X, like)]
         raise BlockError(
             f"X is {kinds[0]} with {X.shape[1]} features, where {like.shape[1]} {kinds[1]} ones are expected.",
-            *where,
+            source.name(part),
+            number,
         )
+    with np.errstate(over="ignore"):
+        return X.astype(dtype, copy=False)
+
+
+def require_finite(X: Any, source: Source, part: int, number: int) -> None:
+    """Raise where rows of a block are not finite."""
     try:
         assert_all_finite(X)
     except ValueError as error:
@@ -146,9 +159,7 @@ def fitting(X: Any, like: Any, dtype: np.dtype, source: Source, part: int, numbe
         column = X.indices[at] if sp.issparse(X) else at
         name = str(column) if source.feature_names is None else source.feature_names[column]
         reason = "X has NaN or infinity. Impute or remove these rows, or pass on_bad_block='skip' to the source."
-        raise BlockError(reason, *where, name) from error
-    with np.errstate(over="ignore"):
-        return X.astype(dtype, copy=False)
+        raise BlockError(reason, source.name(part), number, name) from error
 
 
 def _told(check: Callable[..., Any], *arguments: Any) -> Any:
