@@ -211,7 +211,8 @@ of the slower of the two should be 90% or more.
     yield """
 ## Training a row, decoding apart
 
-Nanoseconds of processor time a row of the thread that trains; the ratio should be 1.3 or less.
+Nanoseconds of processor time a row of the thread that trains; the ratio should be 1.3 or less. Over the stream they
+contain the look whether rows are finite, which rows in memory have behind them: some 100 ns for 100 values.
 
 | work | in memory | stream | ratio |
 |---|---|---|---|"""
