@@ -45,7 +45,7 @@ class BaseLinearSGD(TrainingSupport, Intake, Resuming, Reports):
             saved = self._saved(context)
             resumed = saved is None and self.warm_start and hasattr(self, "_state")
             random_state = check_random_state(self.random_state) if saved is None else saved.random_state
-            before = copy.deepcopy(random_state)
+            before = copy.deepcopy(random_state) if self._keepers else None
             feed, held_out = self._feeds(X, y, sample_weight, validation, resumed, random_state)
             if saved is not None:
                 saved.check(feed)
@@ -83,13 +83,19 @@ class BaseLinearSGD(TrainingSupport, Intake, Resuming, Reports):
         curves = [getattr(self, name, []) if resumed else [] for name in ("loss_curve_", "validation_curve_")]
         progress = Progress(self.tol, self.n_iter_no_change)
         course = {"state": state, "outcome": loop.Outcome(), "progress": progress}
-        return Unfinished(self._parameters_key(), before, feed.mark, curves, problem, course)
+        # Printing parameters and adding up targets takes its time.
+        key, mark = (self._parameters_key(), feed.mark) if self._keepers else ("", ())
+        return Unfinished(key, before, mark, curves, problem, course)
+
+    @property
+    def _keepers(self) -> list[Any]:
+        """The callbacks that keep fits which are not done, such as `Checkpoint`."""
+        return [callback for callback in getattr(self, "_skl_callbacks", []) if hasattr(callback, "unfinished")]
 
     def _saved(self, context: Any) -> Unfinished | None:
         """What is known of the same fit, if one of the callbacks has it, and it is not done."""
-        for callback in getattr(self, "_skl_callbacks", []):
-            find = getattr(callback, "unfinished", None)
-            saved = None if find is None else find(context)
+        for callback in self._keepers:
+            saved = callback.unfinished(context)
             if saved is not None:
                 if saved._unfinished.parameters == self._parameters_key():
                     return saved._unfinished

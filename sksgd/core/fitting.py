@@ -20,11 +20,11 @@ class Unfinished:
     Parameters
     ----------
     parameters : str
-        What tells the estimator's parameters from others.
-    random_state : RandomState
-        As it was before the fit.
+        What tells the estimator's parameters from others; empty where no callback keeps fits that are not done.
+    random_state : RandomState or None
+        As it was before the fit; None likewise.
     mark : tuple
-        What tells the rows from others, `Feed.mark`.
+        What tells the rows from others, `Feed.mark`; empty likewise.
     curves : list of list of float
         The curves of calls before.
     problem : Problem
@@ -74,7 +74,7 @@ class Fit:
     def run(self, kind: Any, orders: Any, held_out: Feed | None, max_iter: int) -> None:
         """Train until it is done."""
         problem, goes_on = self.begin.problem, self.begin.loop
-        if any(hasattr(callback, "unfinished") for callback in getattr(self.model, "_skl_callbacks", [])):
+        if self.model._keepers:
             self.feed.renewal = 1  # so that what is taken up has the same bits
         head = (problem, self.state, self.feed, orders, goes_on["progress"], self._task, self.outcome)
         self.loop = kind(*head, validation=held_out)
@@ -92,7 +92,9 @@ class Fit:
         }
 
     def _unfinished(self) -> dict[str, Any]:
-        """The attributes of a model that is not done, which knows how to go on."""
+        """The attributes of a model that is not done, which knows how to go on if somebody keeps it."""
+        if not self.model._keepers:
+            return self.attributes(self.loop.resting())
         now = self.loop.unfinished()
         return {**self.attributes(now["state"]), "_unfinished": dataclasses.replace(self.begin, loop=now)}
 
