@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn.utils._param_validation import InvalidParameterError
 
-__all__ = ["is_real", "require", "require_count", "require_not_negative", "require_positive"]
+__all__ = ["is_real", "require", "require_count", "require_fraction", "require_not_negative", "require_positive"]
 
 
 def require(condition: bool, owner: object, name: str, value: object, remedy: str) -> None:
@@ -36,6 +36,13 @@ def require_not_negative(owner: object, *names: str) -> None:
     for name in names:
         value = getattr(owner, name)
         require(is_real(value) and value >= 0, owner, name, value, "must be a finite number, 0 or greater")
+
+
+def require_fraction(owner: object, *names: str) -> None:
+    """Fields that must be numbers in [0, 1)."""
+    for name in names:
+        value = getattr(owner, name)
+        require(0 <= value < 1, owner, name, value, "must lie in [0, 1)")
 
 
 def require_count(owner: object, name: str) -> None:

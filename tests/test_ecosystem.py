@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sksgd import LinearRegressor, LogisticClassifier
-from sksgd.optimizers.coordinate import Momentum, Nesterov
+from sksgd.optimizers import Momentum, Nesterov
 from sksgd.penalties import ElasticNet
 
 PARAMS = {"max_iter": 5, "tol": None, "random_state": 0}

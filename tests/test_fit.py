@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from sksgd import LinearRegressor, LogisticClassifier
 from sksgd.base import Sampler
-from sksgd.optimizers.coordinate import Momentum
+from sksgd.optimizers import Momentum
 from sksgd.schedules import Adaptive, Cosine, InverseScaling
 
 FULL = {"batch_size": "full", "optimizer": Momentum(0.9), "learning_rate": 0.1, "tol": None, "max_iter": 1500}

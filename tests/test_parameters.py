@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sksgd import LinearRegressor, LogisticClassifier
 from sksgd.averaging import ExponentialAverage
 from sksgd.losses import Huber
-from sksgd.optimizers.coordinate import SGD, Momentum
+from sksgd.optimizers import SGD, Momentum
 from sksgd.penalties import ElasticNet
 from sksgd.sampling import Importance
 from sksgd.schedules import Adaptive, Constant, Cosine, InverseScaling, Warmup

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..base import BlockOptimizer, Component, Optimizer
-from .coordinate import SGD, AdaGrad, resolve_optimizer
-from .implicit import ImplicitSGD, is_explicit
-from .newton import Newton
-from .svrg import SVRG
+from . import BLOCK_OPTIMIZERS, SGD, SVRG, AdaGrad, ImplicitSGD, Newton, resolve_optimizer
+from .implicit import is_explicit
 
 __all__ = ["Choice", "choose"]
 
@@ -72,8 +70,6 @@ def choose(problem: Any, n_features: int, n_outputs: int, sparse: bool) -> Choic
 
 def resolve(optimizer: str | Optimizer | BlockOptimizer) -> Optimizer | BlockOptimizer | None:
     """The optimizer a user means by a name or an instance; None for "auto"."""
-    from . import BLOCK_OPTIMIZERS
-
     if isinstance(optimizer, Component):
         return optimizer
     if optimizer == "auto":

@@ -1,12 +1,4 @@
-"""Optimizers that move every weight by itself, given the gradient of the mean loss over a batch.
-
-In the formulas g is the gradient in one weight, eta the rate of update t = 0, 1, ..., and all slots start at zero. The
-penalty is no part of g: it acts as a proximal step after the move, of the size `step` times `scale`, which is what
-makes the resting point the minimum of the stated objective. torch.optim adds ``weight_decay * w`` to g instead (but for
-AdamW); without a penalty the trajectories are the same.
-
-On CSR data an update costs O(non-zeros) unless the class says otherwise; see the user guide on sparse data.
-"""
+"""Optimizers with a rate for every weight, which its gradients decide."""
 
 from __future__ import annotations
 
@@ -15,141 +7,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..base import Component, Optimizer
-from ..checks import require
+from ..base import Optimizer
+from ..checks import require, require_fraction
 from ..functions import exp
+from .momentum import finite_log
 
-__all__ = ["OPTIMIZERS", "SGD", "AdaGrad", "Adam", "AdamW", "FTRLProximal", "Momentum", "Nesterov", "RMSProp"]
-
-
-def _require_fraction(owner: Optimizer, name: str) -> None:
-    value = getattr(owner, name)
-    require(0 <= value < 1, owner, name, value, "must lie in [0, 1)")
-
-
-def _log(x: float) -> float:
-    """log(x), and a large negative number, whose product with 0 is 0, for x = 0."""
-    return math.log(max(x, 1e-300))
+__all__ = ["AdaGrad", "Adam", "AdamW", "FTRLProximal", "RMSProp"]
 
 
 def _power(x: float, k: Any) -> Any:
     """x^k for x in [0, 1) and k > 0; NumPy's exp is several times faster than its power."""
-    return np.exp(_log(x) * k)
-
-
-class SGD(Optimizer):
-    """Stochastic gradient descent: w -= eta g.
-
-    Parameters
-    ----------
-    clip_value, clip_norm : float, default=inf
-        Bounds on the absolute value of each coordinate of the gradient and, after that, on its Euclidean norm.
-
-    Examples
-    --------
-    >>> from sksgd.optimizers import SGD
-    >>> SGD().coord(2.0, 1.0, (), (0.1,))
-    (0.8, ())
-    """
-
-    plain: ClassVar[bool] = True
-    idle: ClassVar[str] = "still"
-    usual_rate: ClassVar[float | None] = None
-
-    def coord(self, g: float, w: float, slots: tuple, begun: tuple) -> tuple[float, tuple]:
-        return w - begun[0] * g, slots
-
-
-class Momentum(Optimizer):
-    """Heavy ball: v = beta v - eta g; w += v.
-
-    torch.optim.SGD keeps m = beta m + g and sets w -= eta m: the same while eta is constant; when eta drops, its whole
-    velocity drops at once, ours fades out.
-
-    Under an L2 penalty v shrinks by the same factor as w, so that idle weights glide in closed form; under other
-    penalties v does not shrink, and an update on CSR data costs O(n_features).
-
-    Parameters
-    ----------
-    momentum : float in [0, 1), default=0.9
-        beta. A constant gradient moves the weight by eta/(1 - beta) per update.
-
-    References
-    ----------
-    Polyak (1964), Some methods of speeding up the convergence of iteration methods.
-
-    Examples
-    --------
-    >>> from sksgd.optimizers import Momentum
-    >>> Momentum(0.5).coord(2.0, 1.0, (-0.2,), (0.1, 0.5, 0.0))
-    (0.7, (-0.30000000000000004,))
-    """
-
-    momentum: float = 0.9
-
-    n_slots: ClassVar[int] = 1
-    idle: ClassVar[str] = "glides"
-    fades: ClassVar[bool] = True
-    usual_rate: ClassVar[float | None] = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _require_fraction(self, "momentum")
-
-    @property
-    def ratio(self) -> float:  # type: ignore[override]
-        return self.momentum
-
-    def begin(self, t: Any, eta: Any) -> tuple[Any, ...]:
-        return eta, self.momentum, _log(self.momentum)
-
-    def coord(self, g: float, w: float, slots: tuple, begun: tuple) -> tuple[float, tuple]:
-        v = begun[1] * slots[0] - begun[0] * g
-        return w + v, (v,)
-
-    def step(self, t: Any, eta: Any, l2: float) -> Any:
-        # With f = 1/(1 + x) the factor on w and v, l2 w = -g rests where x^2 + (1 - beta - eta l2) x = eta l2; x = l2
-        # step.
-        b = 1 - self.momentum - eta * l2
-        return 2 * eta / (b + np.sqrt(b * b + 4 * eta * l2))
-
-    def glide(self, w: float, slots: tuple, k: float, begun: tuple) -> tuple[float, tuple]:
-        # v beta + v beta^2 + ... + v beta^k
-        left = exp(k * begun[2])
-        v = slots[0]
-        return w + v * begun[1] * (1 - left) / (1 - begun[1]), (v * left,)
-
-
-class Nesterov(Momentum):
-    """Nesterov momentum in the form of torch.optim: v = beta v - eta g; w += beta v - eta g.
-
-    The gradient is taken at the point the weights stand at, which is already the looked-ahead one. Otherwise as
-    `Momentum`.
-
-    References
-    ----------
-    Nesterov (1983); Sutskever, Martens, Dahl, Hinton (2013), On the importance of initialization and momentum in deep
-    learning, whose velocity is the same and whose weights are ours before the last look-ahead.
-
-    Examples
-    --------
-    >>> from sksgd.optimizers import Nesterov
-    >>> Nesterov(0.5).coord(2.0, 1.0, (0.0,), (0.1, 0.5, 0.0))
-    (0.7, (-0.2,))
-    """
-
-    def coord(self, g: float, w: float, slots: tuple, begun: tuple) -> tuple[float, tuple]:
-        v = begun[1] * slots[0] - begun[0] * g
-        return w + (begun[1] * v - begun[0] * g), (v,)
-
-    def step(self, t: Any, eta: Any, l2: float) -> Any:
-        b = 1 - self.momentum - eta * l2 * (1 + self.momentum)
-        return 2 * eta / (b + np.sqrt(b * b + 4 * eta * l2))
-
-    def glide(self, w: float, slots: tuple, k: float, begun: tuple) -> tuple[float, tuple]:
-        left = exp(k * begun[2])
-        v = slots[0]
-        return w + v * begun[1] * begun[1] * (1 - left) / (1 - begun[1]), (v * left,)
+    return np.exp(finite_log(x) * k)
 
 
 class AdaGrad(Optimizer):
@@ -227,11 +95,11 @@ class RMSProp(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_fraction(self, "rho")
+        require_fraction(self, "rho")
         require(self.eps > 0, self, "eps", self.eps, "must be greater than 0")
 
     def begin(self, t: Any, eta: Any) -> tuple[Any, ...]:
-        return eta, self.rho, 1 - self.rho, self.eps, _log(self.rho)
+        return eta, self.rho, 1 - self.rho, self.eps, finite_log(self.rho)
 
     def coord(self, g: float, w: float, slots: tuple, begun: tuple) -> tuple[float, tuple]:
         v = begun[1] * slots[0] + begun[2] * g * g
@@ -280,8 +148,7 @@ class Adam(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_fraction(self, "beta1")
-        _require_fraction(self, "beta2")
+        require_fraction(self, "beta1", "beta2")
         require(self.eps > 0, self, "eps", self.eps, "must be greater than 0")
 
     def begin(self, t: Any, eta: Any) -> tuple[Any, ...]:
@@ -375,26 +242,3 @@ class FTRLProximal(Optimizer):
 
     def start(self, w: np.ndarray) -> tuple[Any, ...]:
         return -self.beta * w, 0.0
-
-
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    "sgd": SGD,
-    "momentum": Momentum,
-    "nesterov": Nesterov,
-    "adagrad": AdaGrad,
-    "rmsprop": RMSProp,
-    "adam": Adam,
-    "adamw": AdamW,
-    "ftrl": FTRLProximal,
-}
-
-
-def resolve_optimizer(optimizer: str | Optimizer) -> Optimizer:
-    """The optimizer a user means by a name or an instance.
-
-    Examples
-    --------
-    >>> resolve_optimizer("sgd")
-    SGD(clip_value=inf, clip_norm=inf)
-    """
-    return optimizer if isinstance(optimizer, Component) else OPTIMIZERS[optimizer]()
