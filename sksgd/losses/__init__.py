@@ -16,16 +16,8 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from ..base import Loss
 from .classification import Hinge, LogLoss, ModifiedHuber, Multinomial, Perceptron, SquaredHinge
-from .regression import (
-    EpsilonInsensitive,
-    Gamma,
-    Huber,
-    Poisson,
-    Quantile,
-    SquaredEpsilonInsensitive,
-    SquaredError,
-    Tweedie,
-)
+from .deviance import Gamma, Poisson, Tweedie
+from .regression import EpsilonInsensitive, Huber, Quantile, SquaredEpsilonInsensitive, SquaredError
 
 __all__ = [
     "LOSSES",
