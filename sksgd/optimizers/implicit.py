@@ -253,7 +253,7 @@ class ImplicitSGD(BlockOptimizer):
 
     def _now(self, problem: Any, memory: Memory) -> tuple[np.ndarray, np.ndarray]:
         """Weights and averages of the dense columns, (2, K, m), and of the others, these as sums, (2, K, d - m)."""
-        from ..kernels.implicit import settle
+        from ..kernels.implicit_records import settle
 
         (_, K, m), track = memory.track.weights.shape, memory.track
         if m == memory.split.n_features:
@@ -325,7 +325,7 @@ class ImplicitSGD(BlockOptimizer):
 
     def _restart(self, problem: Any, memory: Memory) -> None:
         """Begin the average anew."""
-        from ..kernels.implicit import settle
+        from ..kernels.implicit_records import settle
 
         memory.track = track = at.Track(*(at.spaced(values) for values in memory.track))
         if memory.split.n_dense < memory.split.n_features:
