@@ -71,8 +71,9 @@ def zeros(*shape: int) -> np.ndarray:
     return np.zeros(size + 2 * ROOM)[ROOM : ROOM + size].reshape(shape)
 
 
-def spaced(values: np.ndarray) -> np.ndarray:
-    """A copy with room around it."""
-    copy = zeros(*values.shape)
-    copy[...] = values
+def spaced(track: Track) -> Track:
+    """A copy with room around its arrays."""
+    copy = Track(*(zeros(*values.shape) for values in track))
+    for own, values in zip(copy, track, strict=True):
+        own[...] = values
     return copy

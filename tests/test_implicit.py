@@ -21,6 +21,7 @@ from sksgd import LinearRegressor, LogisticClassifier
 from sksgd import track as at
 from sksgd.base import Penalty
 from sksgd.core.batches import Block
+from sksgd.core.implicit_track import PACE
 from sksgd.core.problem import Problem
 from sksgd.kernels import implicit as kernels
 from sksgd.kernels.dense import Work
@@ -28,7 +29,6 @@ from sksgd.kernels.response import response
 from sksgd.kernels.rows import CSR
 from sksgd.losses import EpsilonInsensitive, Hinge, Huber, LogLoss, Perceptron, Quantile, SquaredError
 from sksgd.optimizers import ImplicitSGD
-from sksgd.optimizers.implicit import PACE
 from sksgd.penalties import L1, L2, ElasticNet, NoPenalty
 
 over = pytest.mark.parametrize
@@ -220,7 +220,7 @@ def test_a_stream_without_signal_is_answered_by_constants():
 
 
 def test_sparse_rows_are_the_same_as_dense_ones_where_nothing_is_centred(monkeypatch):
-    monkeypatch.setattr("sksgd.optimizers.implicit.SPARSE_PACE", PACE)
+    monkeypatch.setattr("sksgd.core.implicit_track.SPARSE_PACE", PACE)
     params = {"alpha": NO_ALPHA, "fit_intercept": False, "tol": None, "max_iter": 3, "random_state": 0}
     for loss in "squared_error", "quantile":
         assert_same(

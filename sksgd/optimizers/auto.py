@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..base import BlockOptimizer, Component, Optimizer
+from ..core.implicit_track import is_explicit
 from . import BLOCK_OPTIMIZERS, SGD, SVRG, AdaGrad, ImplicitSGD, Newton, resolve_optimizer
-from .implicit import is_explicit
 
 __all__ = ["Choice", "choose"]
 

@@ -11,20 +11,15 @@ import numpy as np
 from .. import track as at
 from ..base import BlockOptimizer, Penalty
 from ..core.batches import Block
-from ..core.descent import Margins
 from ..core.feed import Feed
 from ..core.implicit_memory import Memory, n_values
+from ..core.implicit_track import averaged_weights, is_explicit, last_weights, restart, survey, walk
 from ..core.rows import Rows, join
-from ..core.split import Split
 
 __all__ = ["ImplicitSGD"]
 
 #: Rows of a stream that wait until the columns are split.
 FIRST = 100
-#: Steps begin to fall after so many times the mean squared length of a row; with sparse columns.
-PACE, SPARSE_PACE, POWER = 10.0, 5.0, 2 / 3
-#: In a stream, the squared values that a sparse column is thought to have had beside those that it had.
-CAUTION = 30.0
 #: How far the objective is above its minimum, over what it fell by in the latter half of the passes: measured.
 LEFT = 2.0
 
@@ -91,7 +86,7 @@ class ImplicitSGD(BlockOptimizer):
 
     def _in_stream(self, problem: Any, memory: Memory) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The average, or constants where these were better lately on rows not yet known."""
-        (coef, intercept, centre), outputs = self._average(problem, memory), memory.track.outputs
+        (coef, intercept, centre), outputs = averaged_weights(problem, memory), memory.track.outputs
         recent = outputs[[at.RECENT, at.RECENT_FLAT]]
         if problem.loss.joint:
             recent = np.tile(recent.sum(axis=1, keepdims=True), len(coef))
@@ -139,135 +134,13 @@ class ImplicitSGD(BlockOptimizer):
 
     def _go_on(self, problem: Any, memory: Memory, parts: Any, rows: Rows, order: np.ndarray) -> None:
         """Learn more rows of a stream."""
-        self._walk(problem, memory, parts, rows, order, running=True, judging=True, caution=CAUTION)
+        walk(problem, memory, parts, rows, order, running=True, streaming=True)
 
     def _open(self, problem: Any, memory: Memory, rows: Rows) -> None:
         """Find columns, moments and constants by these rows, then learn them."""
         block, order = Block(rows.X, rows.y, rows.weight), np.arange(len(rows), dtype=np.int32)
-        self._survey(problem, memory, block)
-        self._walk(problem, memory, block.parts(memory.split), rows, order, judging=True, caution=CAUTION)
-
-    def _survey(self, problem: Any, memory: Memory, feed: Feed) -> None:
-        """Split the columns and find their moments by these rows; begin at the given weights, or at constants."""
-        from ..kernels.implicit import moments
-
-        coef, intercept, (K, d) = memory.coef, memory.intercept, memory.coef.shape
-        memory.split = split = Split.of(feed)
-        m, sample = split.n_dense, feed.targets
-        if problem.fit_intercept and memory.blank:
-            intercept = feed.constants(problem.loss, K)
-        outputs = at.zeros(at.N_LINES, K)
-        self._bend(problem, sample.take(slice(None, None, max(1, len(sample) // 1000))), intercept, outputs)
-        records = at.zeros(d if m < d else 0, at.HEAD + 2 * K)
-        track = at.Track(
-            at.zeros(m), at.zeros(m), at.zeros(m), at.zeros(2, K, m), records, outputs, at.zeros(at.N_SUMS)
-        )
-        ridge = self._rule(problem, memory).ridge
-        for block in feed.blocks():
-            weight = 1.0 if block.weight is None else block.weight
-            moments(ridge, problem.fit_intercept, *block.parts(split), block.places, weight, track)
-        inner = split.inwards(coef)
-        track.weights[:] = inner[:, :m]
-        for k in range(K if m < d else 0):
-            records[:, at.HEAD + 2 * k] = inner[k]
-        outputs[at.FLAT] = outputs[at.MEAN_FLAT] = intercept
-        outputs[at.BIAS] = outputs[at.MEAN_BIAS] = intercept + inner[:, :m] @ track.mean
-        memory.track = track
-
-    @staticmethod
-    def _bend(problem: Any, rows: Rows, constant: np.ndarray, outputs: np.ndarray) -> None:
-        """The curvature of each output at a constant score, with what it is found from."""
-        loss = problem.loss
-        known = np.isfinite(loss.max_curvature)
-        outputs[at.BEND] = loss.max_curvature if known else 1.0
-        if loss.joint or loss.quadratic or (known and loss.link != "identity"):
-            return
-        for k, p in enumerate(constant):
-            margins = Margins(loss, rows.y[:, k : k + 1], rows.weight, 1)
-            totals, slopes, bends = margins.derivatives(np.full((len(rows), 1), p), 0.0)
-            if loss.link != "identity":
-                outputs[at.SLOPE, k] = outputs[at.BEND, k] = max(bends.sum() / margins.mass, 1e-100)
-                continue
-            value, slope = totals[0] / margins.mass, (slopes[:, 0] ** 2 / margins.weight).sum() / margins.mass
-            outputs[at.LOSS, k], outputs[at.SLOPE, k] = value, slope
-            if value > 0 and slope > 0:
-                outputs[at.BEND, k] = min(loss.max_curvature, 0.5 * slope / value)
-
-    @staticmethod
-    def _rule(problem: Any, memory: Memory, caution: float = 0.0) -> Any:
-        pen, split = problem.penalty, memory.split
-        alpha = np.asarray(problem.alpha, dtype=np.float64)
-        ridge = np.array([pen.value(2.0, a) - 2.0 * pen.value(1.0, a) for a in np.ravel(alpha).tolist()])
-        return at.Rule(
-            loss=problem.loss,
-            pen=pen,
-            alpha=split.inwards(alpha) if alpha.ndim else float(alpha),
-            ridge=split.inwards(ridge) if alpha.ndim else float(ridge[0]),
-            bounds=None if problem.bounds is None else np.ascontiguousarray(split.inwards(problem.bounds)),
-            intercept=problem.fit_intercept,
-            explicit=is_explicit(problem.loss),
-            pace=PACE if split.n_dense == split.n_features else SPARSE_PACE,
-            power=POWER,
-            caution=caution,
-        )
-
-    def _walk(
-        self,
-        problem: Any,
-        memory: Memory,
-        parts: Any,
-        rows: Rows,
-        order: np.ndarray,
-        running: bool = False,
-        judging: bool = False,
-        caution: float = 0.0,
-        ours: bool = False,
-    ) -> None:
-        """Learn rows in this order; the track is `ours` if nobody else has its arrays."""
-        from ..kernels.dense import Work
-        from ..kernels.implicit import walk
-
-        if not ours:
-            memory.track = at.Track(*(at.spaced(values) for values in memory.track))
-        track, rule = memory.track, self._rule(problem, memory, caution)
-        weight = 1.0 if rows.weight is None else rows.weight
-        work = Work(np.ascontiguousarray(rows.y), order, weight)
-        done = walk(rule, *parts, work, 0, len(order), running, judging, track)
-        memory.finite = memory.finite and done == len(order) and all(np.isfinite(values).all() for values in track)
-        memory.steps += len(order)
-
-    def _average(self, problem: Any, memory: Memory) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The averaged weights (K, d), the intercepts (K,) of columns less `centre`, and that (d,)."""
-        weights, records = self._now(problem, memory)
-        averaged, split = memory.track.sums[at.AVERAGED], memory.split
-        coef = np.hstack([weights[1], records[1] / max(0.5 * averaged * (averaged + 1.0), 1.0)])
-        if problem.penalty.sparse:
-            coef[np.hstack([weights[0], records[0]]) == 0] = 0.0
-        return split.outwards(coef), memory.track.outputs[at.MEAN_BIAS], self._centre(memory)
-
-    def _iterate(self, problem: Any, memory: Memory) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The same of the last iterate."""
-        weights, records = self._now(problem, memory)
-        coef = memory.split.outwards(np.hstack([weights[0], records[0]]))
-        return coef, memory.track.outputs[at.BIAS], self._centre(memory)
-
-    def _now(self, problem: Any, memory: Memory) -> tuple[np.ndarray, np.ndarray]:
-        """Weights and averages of the dense columns, (2, K, m), and of the others, these as sums, (2, K, d - m)."""
-        from ..kernels.implicit_records import settle
-
-        (_, K, m), track = memory.track.weights.shape, memory.track
-        if m == memory.split.n_features:
-            return track.weights, np.empty((2, K, 0))
-        records = track.records.copy()
-        settle(self._rule(problem, memory), m, track._replace(records=records))
-        return track.weights, records[m:, at.HEAD :].reshape(-1, K, 2).transpose(2, 1, 0)
-
-    @staticmethod
-    def _centre(memory: Memory) -> np.ndarray:
-        """What is taken off every column."""
-        centre = np.zeros(memory.split.n_features)
-        centre[: memory.split.n_dense] = memory.track.mean
-        return memory.split.outwards(centre)
+        survey(problem, memory, block)
+        walk(problem, memory, block.parts(memory.split), rows, order, streaming=True)
 
     # ---- passes over the same rows -----------------------------------------------------------------------------------
 
@@ -280,13 +153,13 @@ class ImplicitSGD(BlockOptimizer):
             self._set_out(problem, memory, feed)
         memory.mark = mark
         if memory.track is None or memory.track.sums[at.COUNT] != len(feed):
-            self._survey(problem, memory, feed)
+            survey(problem, memory, feed)
         elif memory.ahead:
-            self._restart(problem, memory)
+            restart(problem, memory)
         ours = False
         for block, places, _ in feed.visits(order()):
             rows = Rows(block.X, block.y, block.weight)
-            self._walk(problem, memory, block.parts(memory.split), rows, block.places[places], ours=ours)
+            walk(problem, memory, block.parts(memory.split), rows, block.places[places], ours=ours)
             ours = True
         self._choose(problem, memory, feed)
 
@@ -312,7 +185,7 @@ class ImplicitSGD(BlockOptimizer):
         if not memory.finite:
             memory.objective = np.nan
             return
-        found = self._average(problem, memory), self._iterate(problem, memory)
+        found = averaged_weights(problem, memory), last_weights(problem, memory)
         average, iterate = (problem.objective(feed, *outwards(*each, np.float64)) for each in found)
         memory.ahead = iterate < average
         for each, objective in zip(found, (average, iterate), strict=True):
@@ -322,17 +195,6 @@ class ImplicitSGD(BlockOptimizer):
         recent = memory.curve[(len(memory.curve) - 1) // 2 :]
         memory.excess = LEFT * (max(recent) - memory.objective)
         memory.stuck = len(recent) > 8 and memory.excess <= 1e-13 * abs(memory.objective)
-
-    def _restart(self, problem: Any, memory: Memory) -> None:
-        """Begin the average anew."""
-        from ..kernels.implicit_records import settle
-
-        memory.track = track = at.Track(*(at.spaced(values) for values in memory.track))
-        if memory.split.n_dense < memory.split.n_features:
-            settle(self._rule(problem, memory), memory.split.n_dense, track)
-        track.sums[at.AVERAGED] = 0.0
-        track.records[:, at.BEFORE] = 0.0
-        track.records[:, at.HEAD + 1 :: 2] = 0.0
 
 
 def outwards(coef: np.ndarray, intercept: np.ndarray, centre: np.ndarray, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -363,8 +225,3 @@ def require_lazy(problem: Any, sparse: bool) -> None:
             f"ImplicitSGD() cannot solve this problem: penalty={pen!r} does not define drift(w, move, time, alpha), "
             "which sparse X needs. Pass X.toarray() or use optimizer='sgd'."
         )
-
-
-def is_explicit(loss: Any) -> bool:
-    """Whether scores of 0 cost nothing, as with the perceptron: steps that look ahead would never start."""
-    return loss.coding == "sign" and loss.value(0.0, 1.0) == loss.value(0.0, -1.0) == 0.0
