@@ -23,7 +23,7 @@ import numpy as np
 from sklearn.utils._param_validation import InvalidParameterError
 
 from .base import Averaging, Horizon
-from .checks import is_real, require
+from .checks import is_real, require, require_not_negative
 
 __all__ = [
     "AVERAGINGS",
@@ -153,9 +153,7 @@ class PolynomialDecay(Averaging):
     gamma: float = 3.0
 
     def __post_init__(self) -> None:
-        require(
-            is_real(self.gamma) and self.gamma >= 0, self, "gamma", self.gamma, "must be a finite number, 0 or greater"
-        )
+        require_not_negative(self, "gamma")
 
     def rho(self, t: np.ndarray, eta: np.ndarray | float, mass: float) -> tuple[np.ndarray, float]:
         return (self.gamma + 1.0) / (t + (self.gamma + 1.0)), mass

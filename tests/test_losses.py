@@ -259,13 +259,13 @@ def test_in_domain(row):
 @pytest.mark.parametrize(
     ("name", "field", "values", "remedy"),
     [
-        ("huber", "epsilon", [-1.0, math.nan, math.inf], "at least 0"),
-        ("epsilon_insensitive", "epsilon", [-0.1, math.nan, math.inf], "at least 0"),
-        ("squared_epsilon_insensitive", "epsilon", [-0.1, math.nan, math.inf], "at least 0"),
+        ("huber", "epsilon", [-1.0, math.nan, math.inf], "0 or greater"),
+        ("epsilon_insensitive", "epsilon", [-0.1, math.nan, math.inf], "0 or greater"),
+        ("squared_epsilon_insensitive", "epsilon", [-0.1, math.nan, math.inf], "0 or greater"),
         ("quantile", "quantile", [0.0, 1.0, -1, math.nan], "strictly between 0 and 1"),
         ("tweedie", "power", [0.5, math.nan, math.inf, -math.inf], "at most 0 or at least 1"),
-        ("hinge", "threshold", [-1.0, math.nan, math.inf], "at least 0"),
-        ("squared_hinge", "threshold", [-1.0, math.nan, math.inf], "at least 0"),
+        ("hinge", "threshold", [-1.0, math.nan, math.inf], "0 or greater"),
+        ("squared_hinge", "threshold", [-1.0, math.nan, math.inf], "0 or greater"),
     ],
 )
 def test_parameter_errors(name, field, values, remedy):

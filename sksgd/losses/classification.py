@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import numpy as np
 
 from ..base import Loss
-from ..checks import require
+from ..checks import require_not_negative
 from ..functions import exp, log1pexp
 
 __all__ = ["Hinge", "LogLoss", "ModifiedHuber", "Multinomial", "Perceptron", "SquaredHinge"]
@@ -119,7 +118,7 @@ class Hinge(_Margin):
     threshold: float = 1.0
 
     def __post_init__(self) -> None:
-        require(0 <= self.threshold < math.inf, self, "threshold", self.threshold, "must be a number of at least 0")
+        require_not_negative(self, "threshold")
 
     def value(self, p: float, y: float) -> float:
         return self.threshold - p * y if p * y <= self.threshold else 0.0
@@ -156,7 +155,7 @@ class SquaredHinge(_Margin):
     threshold: float = 1.0
 
     def __post_init__(self) -> None:
-        require(0 <= self.threshold < math.inf, self, "threshold", self.threshold, "must be a number of at least 0")
+        require_not_negative(self, "threshold")
 
     def value(self, p: float, y: float) -> float:
         short = self.threshold - p * y

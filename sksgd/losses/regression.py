@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 from ..base import Loss
-from ..checks import require
+from ..checks import require, require_not_negative
 
 __all__ = [
     "EpsilonInsensitive",
@@ -49,7 +48,7 @@ class Huber(Loss):
     Parameters
     ----------
     epsilon : float, default=1.35
-        Where the linear part begins, in the units of y; greater than 0.
+        Where the linear part begins, in the units of y; at least 0.
 
     Examples
     --------
@@ -62,7 +61,7 @@ class Huber(Loss):
     epsilon: float = 1.35
 
     def __post_init__(self) -> None:
-        require(0 <= self.epsilon < math.inf, self, "epsilon", self.epsilon, "must be a number of at least 0")
+        require_not_negative(self, "epsilon")
 
     @property
     def max_gradient(self) -> float:  # type: ignore[override]
@@ -105,7 +104,7 @@ class EpsilonInsensitive(Loss):
     epsilon: float = 0.1
 
     def __post_init__(self) -> None:
-        require(0 <= self.epsilon < math.inf, self, "epsilon", self.epsilon, "must be a number of at least 0")
+        require_not_negative(self, "epsilon")
 
     def value(self, p: float, y: float) -> float:
         excess = abs(p - y) - self.epsilon
@@ -148,7 +147,7 @@ class SquaredEpsilonInsensitive(Loss):
     epsilon: float = 0.1
 
     def __post_init__(self) -> None:
-        require(0 <= self.epsilon < math.inf, self, "epsilon", self.epsilon, "must be a number of at least 0")
+        require_not_negative(self, "epsilon")
 
     def value(self, p: float, y: float) -> float:
         excess = abs(p - y) - self.epsilon

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..base import Optimizer
-from ..checks import require, require_fraction
+from ..checks import require_fraction, require_positive
 from ..functions import exp
 from .momentum import finite_log
 
@@ -48,7 +48,7 @@ class AdaGrad(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.eps > 0, self, "eps", self.eps, "must be greater than 0")
+        require_positive(self, "eps")
 
     def begin(self, t: Any, eta: Any) -> tuple[Any, ...]:
         return eta, self.eps
@@ -96,7 +96,7 @@ class RMSProp(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_fraction(self, "rho")
-        require(self.eps > 0, self, "eps", self.eps, "must be greater than 0")
+        require_positive(self, "eps")
 
     def begin(self, t: Any, eta: Any) -> tuple[Any, ...]:
         return eta, self.rho, 1 - self.rho, self.eps, finite_log(self.rho)
@@ -149,7 +149,7 @@ class Adam(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_fraction(self, "beta1", "beta2")
-        require(self.eps > 0, self, "eps", self.eps, "must be greater than 0")
+        require_positive(self, "eps")
 
     def begin(self, t: Any, eta: Any) -> tuple[Any, ...]:
         root = np.sqrt(1 - _power(self.beta2, t + 1.0))
@@ -226,7 +226,7 @@ class FTRLProximal(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.beta > 0, self, "beta", self.beta, "must be greater than 0")
+        require_positive(self, "beta")
 
     def begin(self, t: Any, eta: Any) -> tuple[Any, ...]:
         return eta, self.beta
