@@ -184,6 +184,24 @@ def test_what_is_counted(two):
     assert "rounds=7" in repr(took)
 
 
+@pytest.mark.parametrize("strategy", ["local", "sync"])
+def test_blocks_of_rows_stay_where_they_are(two, strategy):
+    """Though every pass makes many tasks of one kind, which Dask might take for roots of a graph."""
+    X, y = rows(2000, d=50)
+    parts = put(two, cut(X, y, 1000))
+    two.run(_come)
+    model = LinearRegressor(optimizer="sgd", learning_rate=1e-3, batch_size=500, max_iter=12, tol=None)
+    train(two, model, parts, strategy=strategy)
+    assert max(two.run(_come).values()) < X.nbytes / 4
+
+
+def _come(dask_worker):
+    """The most bytes that came to a worker at once since this was asked."""
+    most = max((entry["total"] for entry in dask_worker.transfer_incoming_log), default=0)
+    dask_worker.transfer_incoming_log.clear()
+    return most
+
+
 def test_refusals_name_the_remedy(two):
     X, y = rows(40)
     parts = put(two, cut(X, y, 20))
