@@ -22,6 +22,7 @@ from ..core.state import State
 from . import rounds, shares, sums
 from .cluster import Cluster
 from .course import ClusterRows
+from .pace import Paced
 from .sweep import ClusterSweep
 
 if TYPE_CHECKING:
@@ -175,13 +176,13 @@ class ClusterFeed(Feed):
             in_memory = super().updates(batch_size)
             pace = in_memory / horizon.updates_per_pass
             ours = dataclasses.replace(horizon, updates=round(pace * horizon.updates), updates_per_pass=in_memory)
-        return schedule.bind(horizon) if pace == 1.0 else _Paced(schedule.bind(ours), pace)
+        return schedule.bind(horizon) if pace == 1.0 else Paced(schedule.bind(ours), pace)
 
     def meet(self, problem: Problem, before: Schedule | None) -> Schedule:
         self._check(problem)
-        if isinstance(problem.schedule, _Paced):
+        if isinstance(problem.schedule, Paced):
             schedule = dataclasses.replace(problem, schedule=problem.schedule.schedule)
-            met = self.meet(schedule, before.schedule if isinstance(before, _Paced) else before)
+            met = self.meet(schedule, before.schedule if isinstance(before, Paced) else before)
             return dataclasses.replace(problem.schedule, schedule=met)
         if type(problem.schedule).meet is Schedule.meet:
             return problem.schedule
@@ -288,16 +289,3 @@ class ClusterFeed(Feed):
             for one, mine, begin, end in zip(self.held, visits, begins, ends, strict=True)
         ]
         return self.cluster.reduced(rounds.update, problem, start, *self.cluster.bundle(rounds.add, parts))
-
-
-class _Paced(Schedule):
-    """The rates of a pass in memory for workers which do fewer updates each: `pace` times fewer."""
-
-    schedule: Schedule
-    pace: float
-
-    def rate(self, t: np.ndarray) -> np.ndarray | float:
-        return self.schedule.rate(np.floor(t * self.pace).astype(np.int64))
-
-    def after_stall(self, factor: float) -> float | None:
-        return self.schedule.after_stall(factor)
