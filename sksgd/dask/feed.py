@@ -211,21 +211,27 @@ class ClusterFeed(Feed):
             )
 
     def orders(self, sampler: Sampler, state: State) -> Iterator[Order]:
-        firsts = [0, *itertools.accumulate(map(len, self.held))]
-        together = self.strategy == "sync" and len(self.held) > 1
-        if together and sampler.needs_norms:
+        if self.strategy == "sync" and len(self.held) > 1 and sampler.needs_norms:
             raise ValueError(
                 f"sampling={sampler!r} needs the norms of all rows, which no worker has with strategy='sync'. Use "
                 "sampling='reshuffle' or strategy='local'."
             )
-        for number in itertools.count(state.n_passes):
-            asked = []
-            for k, (one, first) in enumerate(zip(self.held, firsts, strict=False)):
-                own: tuple[Any, ...] = (rounds.order, one.block, sampler, rounds.seed_of(state.seed, k), number)
-                if self.strategy == "sync":
-                    own = (rounds.share, one.block, sampler, state.seed, number, first, self._n)
-                asked.append(self.cluster.measured(*own))
-            yield asked, None
+        order = self._of_all if self.strategy == "sync" else self._of_each
+        return ((order(sampler, state.seed, number), None) for number in itertools.count(state.n_passes))
+
+    def _of_each(self, sampler: Sampler, seed: int, number: int) -> list[Future]:
+        """Every worker's own order."""
+        seeds = [rounds.seed_of(seed, k) for k in range(len(self.held))]
+        return [
+            self.cluster.measured(rounds.order, one.block, sampler, own, number)
+            for one, own in zip(self.held, seeds, strict=True)
+        ]
+
+    def _of_all(self, sampler: Sampler, seed: int, number: int) -> list[Future]:
+        """The parts that workers have of the order of all rows."""
+        firsts = [0, *itertools.accumulate(map(len, self.held))]
+        dealt = self.cluster.measured(rounds.deal, self.held[0].block, sampler, seed, number, firsts)
+        return [self.cluster.measured(rounds.hand, dealt, k, carries=() if k else (0,)) for k in range(len(self.held))]
 
     def one_pass(self, problem: Problem, state: State, order: Order) -> bool:
         visits, seen = order[0], state.n_samples_seen
