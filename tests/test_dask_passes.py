@@ -2,6 +2,7 @@
 
 import itertools
 
+import dask
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -182,6 +183,26 @@ def test_what_is_counted(two):
     assert took.reduction > 0
     assert took.work + took.reduction + took.waiting == pytest.approx(2 * took.seconds)
     assert "rounds=7" in repr(took)
+
+
+def test_blocks_of_rows_stay_where_they_are():
+    """Though every pass makes many tasks of one kind, which Dask might take for roots of a graph."""
+    X, y = rows(2000, d=50)
+    model = LinearRegressor(optimizer="sgd", learning_rate=1e-3, batch_size=500, max_iter=12, tol=None)
+    # Blocks as small as these are cheaper to move than to wait for, of which stealing makes use.
+    with dask.config.set({"distributed.scheduler.work-stealing": False}), cluster(2) as two:
+        parts = put(two, cut(X, y, 1000))
+        for strategy, data in itertools.product(("local", "sync"), (parts, parts[::-1])):
+            two.run(_come)
+            train(two, model, data, strategy=strategy)
+            assert max(two.run(_come).values()) < X.nbytes / 4, strategy
+
+
+def _come(dask_worker):
+    """The most bytes that came to a worker at once since this was asked."""
+    most = max((entry["total"] for entry in dask_worker.transfer_incoming_log), default=0)
+    dask_worker.transfer_incoming_log.clear()
+    return most
 
 
 def test_refusals_name_the_remedy(two):

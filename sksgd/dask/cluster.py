@@ -87,7 +87,8 @@ class Cluster:
 
     def submit(self, function: Callable[..., Any], *arguments: Any, name: str = "") -> Future:
         """A task that is no function of its arguments alone, hence not to be shared with others of the same name."""
-        key = f"{name or function.__name__}-{uuid.uuid4().hex}"
+        # A group of its own: Dask takes many tasks of one group for roots, and places these without regard to rows.
+        key = f"{name or function.__name__}-{uuid.uuid4().hex}", 0
         return self.client.submit(function, *arguments, key=key, pure=False)
 
     def measured(

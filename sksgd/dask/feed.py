@@ -22,6 +22,7 @@ from ..core.state import State
 from . import rounds, shares, sums
 from .cluster import Cluster
 from .course import ClusterRows
+from .pace import Paced
 from .sweep import ClusterSweep
 
 if TYPE_CHECKING:
@@ -175,13 +176,13 @@ class ClusterFeed(Feed):
             in_memory = super().updates(batch_size)
             pace = in_memory / horizon.updates_per_pass
             ours = dataclasses.replace(horizon, updates=round(pace * horizon.updates), updates_per_pass=in_memory)
-        return schedule.bind(horizon) if pace == 1.0 else _Paced(schedule.bind(ours), pace)
+        return schedule.bind(horizon) if pace == 1.0 else Paced(schedule.bind(ours), pace)
 
     def meet(self, problem: Problem, before: Schedule | None) -> Schedule:
         self._check(problem)
-        if isinstance(problem.schedule, _Paced):
+        if isinstance(problem.schedule, Paced):
             schedule = dataclasses.replace(problem, schedule=problem.schedule.schedule)
-            met = self.meet(schedule, before.schedule if isinstance(before, _Paced) else before)
+            met = self.meet(schedule, before.schedule if isinstance(before, Paced) else before)
             return dataclasses.replace(problem.schedule, schedule=met)
         if type(problem.schedule).meet is Schedule.meet:
             return problem.schedule
@@ -210,21 +211,27 @@ class ClusterFeed(Feed):
             )
 
     def orders(self, sampler: Sampler, state: State) -> Iterator[Order]:
-        firsts = [0, *itertools.accumulate(map(len, self.held))]
-        together = self.strategy == "sync" and len(self.held) > 1
-        if together and sampler.needs_norms:
+        if self.strategy == "sync" and len(self.held) > 1 and sampler.needs_norms:
             raise ValueError(
                 f"sampling={sampler!r} needs the norms of all rows, which no worker has with strategy='sync'. Use "
                 "sampling='reshuffle' or strategy='local'."
             )
-        for number in itertools.count(state.n_passes):
-            asked = []
-            for k, (one, first) in enumerate(zip(self.held, firsts, strict=False)):
-                own: tuple[Any, ...] = (rounds.order, one.block, sampler, rounds.seed_of(state.seed, k), number)
-                if self.strategy == "sync":
-                    own = (rounds.share, one.block, sampler, state.seed, number, first, self._n)
-                asked.append(self.cluster.measured(*own))
-            yield asked, None
+        order = self._of_all if self.strategy == "sync" else self._of_each
+        return ((order(sampler, state.seed, number), None) for number in itertools.count(state.n_passes))
+
+    def _of_each(self, sampler: Sampler, seed: int, number: int) -> list[Future]:
+        """Every worker's own order."""
+        seeds = [rounds.seed_of(seed, k) for k in range(len(self.held))]
+        return [
+            self.cluster.measured(rounds.order, one.block, sampler, own, number)
+            for one, own in zip(self.held, seeds, strict=True)
+        ]
+
+    def _of_all(self, sampler: Sampler, seed: int, number: int) -> list[Future]:
+        """The parts that workers have of the order of all rows."""
+        firsts = [0, *itertools.accumulate(map(len, self.held))]
+        dealt = self.cluster.measured(rounds.deal, self.held[0].block, sampler, seed, number, firsts)
+        return [self.cluster.measured(rounds.hand, dealt, k, carries=() if k else (0,)) for k in range(len(self.held))]
 
     def one_pass(self, problem: Problem, state: State, order: Order) -> bool:
         visits, seen = order[0], state.n_samples_seen
@@ -288,16 +295,3 @@ class ClusterFeed(Feed):
             for one, mine, begin, end in zip(self.held, visits, begins, ends, strict=True)
         ]
         return self.cluster.reduced(rounds.update, problem, start, *self.cluster.bundle(rounds.add, parts))
-
-
-class _Paced(Schedule):
-    """The rates of a pass in memory for workers which do fewer updates each: `pace` times fewer."""
-
-    schedule: Schedule
-    pace: float
-
-    def rate(self, t: np.ndarray) -> np.ndarray | float:
-        return self.schedule.rate(np.floor(t * self.pace).astype(np.int64))
-
-    def after_stall(self, factor: float) -> float | None:
-        return self.schedule.after_stall(factor)

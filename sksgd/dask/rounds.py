@@ -63,14 +63,25 @@ def order(block: Block, sampler: Sampler, seed: int, number: int) -> tuple[np.nd
     return next(sampler.orders(len(block), seed, number, norms))
 
 
-def share(block: Block, sampler: Sampler, seed: int, number: int, first: int, n: int) -> tuple[Any, ...]:
-    """What an order of all n rows, those before `first` on other workers, has of the rows of a block.
+def deal(block: Block, sampler: Sampler, seed: int, number: int, firsts: list[int]) -> tuple[Any, ...]:
+    """What an order of all rows has of the rows of each worker, those from one of `firsts` to the next.
 
-    That is their order, factors or None, and the places of both in the order of all.
+    That is their order, factors or None, and the places of both in the order of all. Where norms are needed there is
+    one worker, whose block it is. One worker deals, since what takes long is memory that all cores of a machine share.
     """
+    n = firsts[-1]
     everyone, factor = next(sampler.orders(n, seed, number, block.norms if sampler.needs_norms else None))
-    at = np.flatnonzero((everyone >= first) & (everyone < first + len(block)))
-    return everyone[at] - everyone.dtype.type(first), None if factor is None else factor[at], at
+    owner = np.searchsorted(firsts[1:-1], everyone, side="right").astype(np.min_scalar_type(len(firsts)))
+    at = np.argsort(owner, kind="stable")  # by radix, for types so short
+    dealt, ends = [], np.cumsum(np.bincount(owner, minlength=len(firsts) - 1)[:-1])
+    for first, own in zip(firsts, np.split(at.astype(everyone.dtype), ends), strict=False):
+        dealt.append((everyone[own] - everyone.dtype.type(first), None if factor is None else factor[own], own))
+    return tuple(dealt)
+
+
+def hand(dealt: tuple[Any, ...], number: int) -> Any:
+    """What worker `number` is dealt."""
+    return dealt[number]
 
 
 def places(visits: tuple[np.ndarray, Any]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import operator
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
@@ -19,19 +20,16 @@ from ..core.feed import Feed, Order, no_watch
 from ..core.problem import Problem
 from ..core.rows import Rows, join
 from ..core.state import State
-from ..sampling import Sequential
 from .ahead import ahead
 from .buffer import Buffers, Ends, finite
 from .source import Source
-from .spill import room
+from .spill import SOME, chosen, room
 from .survey import Survey, alike, fitting, numbered
 
 #: The share of the memory limit that the shuffling buffer takes; another one is filled meanwhile.
 BUFFER = 4
 #: Parts that a glimpse is taken of.
 GLIMPSES = 8
-#: Rows whose targets are worked on at a time.
-SOME = 1 << 16
 
 #: The blocks of a buffer in order: their parts, and their numbers in them.
 Group = list[tuple[int, int]]
@@ -83,15 +81,7 @@ class StreamFeed(Feed):
 
     def _present(self, values: np.ndarray) -> np.ndarray:
         """Those of the rows present."""
-        if self._mask is None:
-            return values
-        shape = (int(np.count_nonzero(self._mask)), *values.shape[1:])
-        found, done = room(shape, self.source.memory_bytes), 0
-        for first in range(0, len(values), SOME):
-            part = values[first : first + SOME][self._mask[first : first + SOME]]
-            found[done : done + len(part)] = part
-            done += len(part)
-        return found
+        return values if self._mask is None else chosen(values, self._mask, self.source.memory_bytes)
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -182,13 +172,17 @@ class StreamFeed(Feed):
             )
         return (((sampler, state.seed, number), None) for number in itertools.count(state.n_passes))
 
-    def buffers(self, order: Any) -> list[Group]:
+    def _groups(self, order: Any) -> list[Group]:
         """The buffers of a pass, of equal numbers of blocks."""
         sampler, seed, number = order
         parts = sampler.order(self.source.n_parts, seed, number)[0].tolist()
         blocks = [(part, block) for part in parts for block in self._blocks[part]]
-        size = max(1, self._buffer_rows // self._longest)  # their number is to be the same in every order
-        return [blocks[first : first + size] for first in range(0, len(blocks), size)]
+        return [blocks[first : first + self._blocks_each] for first in range(0, len(blocks), self._blocks_each)]
+
+    @property
+    def _blocks_each(self) -> int:
+        """Of a buffer, however long the blocks are: the number of buffers is to be the same in every order."""
+        return max(1, self._buffer_rows // self._longest)
 
     @property
     def _longest(self) -> int:
@@ -209,7 +203,7 @@ class StreamFeed(Feed):
         A block is good until the next one is asked for, as its memory is used again.
         """
         sampler, seed, number = order
-        for index, filled in enumerate(ahead(lambda: self._fill(self.buffers(order)[first:last])), first):
+        for index, filled in enumerate(ahead(lambda: self._fill(self._groups(order)[first:last])), first):
             X, places, failed = finite(*filled, self.source)
             # The first buffer has the order that rows in memory have.
             own = seed if index == 0 else int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
@@ -242,7 +236,7 @@ class StreamFeed(Feed):
     def n_subtasks(self, problem: Problem) -> int | None:
         if problem.optimizer.blockwise or problem.batch_size is None:
             return None
-        return len(self.buffers((Sequential(), 0, 0)))
+        return math.ceil(sum(map(len, self._blocks)) / self._blocks_each)
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:

@@ -10,6 +10,8 @@ import numpy as np
 
 #: The share of the memory limit that one such array may take.
 SHARE = 16
+#: Rows that are worked on at a time.
+SOME = 1 << 16
 
 
 def room(shape: tuple[int, ...], memory_limit: int, dtype: Any = np.float64) -> np.ndarray:
@@ -20,6 +22,16 @@ def room(shape: tuple[int, ...], memory_limit: int, dtype: Any = np.float64) -> 
     with tempfile.TemporaryFile(prefix="sksgd-") as file:
         file.truncate(size)
         return np.asarray(np.memmap(file, dtype, "r+", shape=shape))
+
+
+def chosen(values: np.ndarray, mask: np.ndarray, memory_limit: int) -> np.ndarray:
+    """The values where the mask is true, in such an array."""
+    found, done = room((int(np.count_nonzero(mask)), *values.shape[1:]), memory_limit), 0
+    for first in range(0, len(values), SOME):
+        part = values[first : first + SOME][mask[first : first + SOME]]
+        found[done : done + len(part)] = part
+        done += len(part)
+    return found
 
 
 class Growing:
