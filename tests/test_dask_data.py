@@ -51,13 +51,8 @@ def array(values, chunk=50):
 
 
 def csr_blocks(X, chunk=50):
-    blocks = [dask.delayed(sp.csr_array)(X[i : i + chunk]) for i in range(0, len(X), chunk)]
-    meta = sp.csr_array((0, X.shape[1]))
-    parts = [
-        da.from_delayed(block, (min(chunk, len(X) - i * chunk), X.shape[1]), X.dtype, meta=meta)
-        for i, block in enumerate(blocks)
-    ]
-    return da.concatenate(parts)
+    # Not concatenated from delayed blocks: Dask before 2025.3 concatenates sparse matrices, not sparse arrays.
+    return array(X, chunk).map_blocks(sp.csr_array)
 
 
 KINDS = {

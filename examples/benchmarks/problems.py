@@ -1,10 +1,11 @@
 """The sets of the benchmarks of fits that nobody tuned, their objective, and its minimum.
 
 With a folder they come from its ``datasets.py`` (names, variants, prepare, load), and the optima from its
-``reference.json``; without one they are those that come with scikit-learn, and synthetic ones of many scales, offsets,
-correlations and tails, whose optima are found here, by Newton's method in standardised coordinates.
+``reference.json``; without one they are those that come with scikit-learn, and the synthetic ones of `families.py`,
+whose optima are found here, by Newton's method in standardised coordinates.
 """
 
+import functools
 import importlib
 import json
 import sys
@@ -12,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from families import FAMILIES, SPARSE, dense
+from scipy.sparse.linalg import LinearOperator, cg
 from scipy.special import expit, logsumexp, softmax
 from sklearn import datasets
 from sklearn.preprocessing import StandardScaler
@@ -37,49 +40,20 @@ class Case(NamedTuple):
 
 # ---- data ------------------------------------------------------------------------------------------------------------
 
-FAMILIES = {  # n, d, powers of ten of the scales, offsets in standard deviations, correlation, tails
-    "tiny": (190, 20, (-2, 2), 3.0, 0.0, "normal"),
-    "clean": (25_000, 20, (0, 0), 0.0, 0.0, "normal"),
-    "scales": (60_000, 40, (-3, 3), 5.0, 0.0, "normal"),
-    "offsets": (60_000, 30, (-1, 2), 100.0, 0.0, "normal"),
-    "correlated": (60_000, 50, (-1, 3), 2.0, 0.95, "normal"),
-    "heavy": (60_000, 30, (-2, 2), 0.0, 0.0, "t"),
-    "imbalanced": (120_000, 30, (-2, 2), 2.0, 0.0, "normal"),
-    "separable": (60_000, 30, (-2, 2), 2.0, 0.0, "normal"),
-    "wide": (12_000, 200, (-1, 1), 2.0, 0.0, "normal"),
-}
-
-
-def synthetic(family, task, seed=0):
-    """Rows of a family, and targets of a task."""
-    n, d, (low, high), offset, correlation, tails = FAMILIES[family]
-    rng = np.random.default_rng([seed, list(FAMILIES).index(family)])
-    Z = rng.standard_normal((n, d)) if tails == "normal" else rng.standard_t(2.2, (n, d))
-    for j in range(1, d):
-        Z[:, j] = correlation * Z[:, j - 1] + np.sqrt(1 - correlation**2) * Z[:, j]
-    signal = Z @ rng.standard_normal(d)
-    signal = (signal - np.median(signal)) / np.subtract(*np.percentile(signal, [84, 16])) * 2
-    X = (Z + offset * rng.standard_normal(d)) * 10.0 ** rng.uniform(low, high, d)
-    if task == "regression":
-        return X, 1000 * (3 + signal + 0.5 * rng.standard_normal(n))
-    if family == "separable":
-        keep = np.abs(signal - 0.3) > 0.1
-        return X[keep], (signal[keep] > 0.3).astype(int)
-    return X, (rng.random(n) < expit(2 * signal + (-6.2 if family == "imbalanced" else 0.5))).astype(int)
-
 
 def bundled():
-    """Cases from scikit-learn and of the families, four fifths of the rows for training."""
+    """Cases from scikit-learn and of the families, four fifths of the rows for training; sparse ones only raw."""
     loaders = {name: getattr(datasets, f"load_{name}") for name in ("breast_cancer", "digits", "wine", "diabetes")}
-    sets = {name: (*load(return_X_y=True), name == "diabetes") for name, load in loaders.items()}
-    for family in FAMILIES:
-        for task in ("regression", "classification"):
-            if (family, task) not in (("imbalanced", "regression"), ("separable", "regression")):
-                sets[f"{family}, {task}"] = (*synthetic(family, task), task == "regression")
-    for name, (X, y, numbers) in sets.items():
+    sets = {name: (lambda load=load: load(return_X_y=True), name == "diabetes") for name, load in loaders.items()}
+    for name, family in FAMILIES.items():
+        for task in ("regression", "classification") if family.numbers else ("classification",):
+            sets[f"{name}, {task}"] = functools.partial(dense, name, task), task == "regression"
+    sets |= {name: (make, False) for name, make in SPARSE.items()}
+    for name, (make, numbers) in sets.items():
+        X, y = make()
         order = np.random.default_rng(0).permutation(len(y))
         X, y, cut = X[order], y[order], len(y) * 4 // 5
-        for variant in ("raw", "standardised"):
+        for variant in ("raw",) if sp.issparse(X) else ("raw", "standardised"):
             train, test = X[:cut], X[cut:]
             if variant == "standardised":
                 scaler = StandardScaler().fit(train)
@@ -124,8 +98,10 @@ def objective(case, coef, intercept, alpha, test=False):
 
 
 def optimum(case, alpha):
-    """The least objective, from the reference or found here."""
-    return case.optima[alpha] if alpha in case.optima else minimum(case, alpha)[0]
+    """The least objective, from the reference or found here, once."""
+    if alpha not in case.optima:
+        case.optima[alpha] = minimum_of_sparse(case, alpha) if sp.issparse(case.X) else minimum(case, alpha)[0]
+    return case.optima[alpha]
 
 
 def minimum(case, alpha):
@@ -162,12 +138,53 @@ def minimum(case, alpha):
     return value(u), Z @ u.reshape(K, -1).T
 
 
+def minimum_of_sparse(case, alpha):
+    """The least objective of two classes, by Newton's method with steps by conjugate gradients, columns centred."""
+    n, d = case.X.shape
+    X, XT = sp.csr_array(case.X), sp.csr_array(case.X.T)
+    mean = np.asarray(X.mean(axis=0)).ravel()
+    variance = np.maximum(np.asarray(X.multiply(X).mean(axis=0)).ravel() - mean**2, 0.0)
+    size = np.sqrt(variance + 4 * alpha)
+    ridge = np.append(alpha / size**2, 0.0)
+    u = np.zeros(d + 1)
+
+    def forward(u):
+        return X @ (u[:d] / size) - mean / size @ u[:d] + u[d]
+
+    def back(g):
+        return np.append((XT @ g - mean * g.sum()) / size, g.sum()) / n
+
+    def value(u, scores):
+        return mean_loss(case.task, case.y, scores[:, None]) + 0.5 * ridge @ u**2
+
+    for _ in range(100):
+        scores = forward(u)
+        guess = expit(scores)
+        bend, gradient = guess * (1 - guess), back(guess - case.y) + ridge * u
+        scale = np.append(bend.mean() * variance / size**2, bend.mean()) + ridge
+        H = LinearOperator((d + 1, d + 1), lambda v, bend=bend: back(bend * forward(v)) + ridge * v, dtype=float)
+        M = LinearOperator((d + 1, d + 1), lambda v, scale=scale: v / scale, dtype=float)
+        step = cg(H, gradient, rtol=1e-5, maxiter=500, M=M)[0]
+        t, now, ahead = 1.0, value(u, scores), forward(step)
+        while value(u - t * step, scores - t * ahead) > now - 0.1 * t * gradient @ step and t > 1e-8:
+            t /= 2
+        if gradient @ step < 1e-13 * now or t <= 1e-8:
+            break
+        u = u - t * step
+    return value(u, forward(u))
+
+
 def unknowns(case):
     """How many unknowns depend on each other."""
     classes = 0 if case.task == "regression" else len(np.unique(case.y))
     return (case.X.shape[1] + 1) * (classes if classes > 2 else 1)
 
 
+def drawn(folder, only=""):
+    """One by one, the cases whose names contain `only`, of a folder or, without one, bundled and synthetic ones."""
+    return (case for case in (stored(folder) if folder else bundled()) if only in case.name)
+
+
 def sets(folder, only=""):
-    """All cases whose names contain `only`, of a folder or, without one, bundled and synthetic ones."""
-    return [case for case in (stored(folder) if folder else bundled()) if only in case.name]
+    """All of these cases."""
+    return list(drawn(folder, only))

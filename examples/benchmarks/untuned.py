@@ -5,7 +5,8 @@
 
 Every set is fitted with default parameters, raw and standardised, with alpha 1e-4 and 1e-6 and three seeds. The optimum
 is that of the stated objective: mean loss + alpha/2 ||w||^2 in the coordinates of the data, intercept free. Gaps are
-relative to it. For the sets see `problems.py`. scikit-learn's SGD estimators, with their defaults, are fitted beside.
+relative to it. For the sets see `problems.py`: the bundled and synthetic ones always, those of the folder in a column
+of their own. scikit-learn's SGD estimators, with their defaults, are fitted beside.
 
 ``--time`` compares the time of whole fits to gaps of 1e-3 and 1e-6 with that of scikit-learn's exact solvers, each with
 the largest of its tolerances that gets there.
@@ -27,7 +28,7 @@ import numpy as np
 import scipy.sparse as sp
 import sklearn
 from one_pass import machine
-from problems import ALPHAS, minimum, objective, optimum, sets
+from problems import ALPHAS, drawn, minimum, objective, optimum, sets
 from sklearn import linear_model
 
 import sksgd
@@ -56,6 +57,7 @@ class Run(NamedTuple):
 
     name: str
     n: int
+    d: int
     dense: bool
     optimizer: str
     gap: float  # of the default fit
@@ -86,7 +88,7 @@ def run(case, alpha, seed):
     flat = model(case, alpha=alpha, tol=1e-9).fit(np.zeros((len(case.y), 1)), case.y)
     return Run(
         f"{case.name}, {alpha:g}, seed {seed}",
-        len(case.y),
+        *case.X.shape,
         case.dense,
         str(default.optimizer_.optimizer),
         gaps[0],
@@ -124,22 +126,22 @@ def share(runs, met):
 def summary(runs):
     """Lines of the table: what, at least, reached."""
     large, dense = [r for r in runs if r.dense and r.n >= 1000], [r for r in runs if r.dense]
-    streams, squares = [r for r in runs if r.n >= 20_000], [r for r in runs if r.ridge]
+    few = [r for r in dense if r.d <= 250]
+    streams, squares = [r for r in runs if r.n >= 20_000], [r for r in few if r.ridge]
     claims = [pair for r in runs for pair in ((r.claims[0], r.gap, 1e-4), (r.claims[1], r.exact, 1e-7)) if pair[0]]
-    few = [r for r in dense if r.optimizer == "Newton()"]
     return [
         ("within 1% of the optimum, dense, n >= 1000", "100%", share(large, lambda r: r.gap <= 1e-2)),
         ("within 1% of the optimum, all", "95%", share(runs, lambda r: r.gap <= 1e-2)),
         ("within 0.1%", "90%", share(runs, lambda r: r.gap <= 1e-3)),
         ("within 1e-6 with tol=1e-7, dense", "90%", share(dense, lambda r: r.exact <= 1e-6)),
-        ("3 passes or fewer to 0.1%, dense", "80%", share(few, lambda r: r.passes <= 3)),
-        ("10 passes or fewer to 0.1%, dense", "98%", share(few, lambda r: r.passes <= 10)),
+        ("3 passes or fewer to 0.1%, dense, d <= 250", "80%", share(few, lambda r: r.passes <= 3)),
+        ("10 passes or fewer to 0.1%, dense, d <= 250", "98%", share(few, lambda r: r.passes <= 10)),
         (
             "one pass of partial_fit, n >= 20,000: held-out loss within 1%",
             "90%",
             share(streams, lambda r: r.stream <= 0.01),
         ),
-        ("squared error, one pass: ridge to 1e-8", "100%", share(squares, lambda r: r.ridge <= 1e-8)),
+        ("squared error, dense, d <= 250, one pass: ridge to 1e-8", "100%", share(squares, lambda r: r.ridge <= 1e-8)),
         ("true gap <= tol where it says that it converged", "95%", share(claims, lambda c: c[1] <= c[2])),
         ("never worse than the constant model", "100%", share(runs, lambda r: r.gap <= r.constant + 1e-9)),
         ("scikit-learn's SGD within 1%, raw", "", share([r for r in runs if "raw" in r.name], lambda r: r.sgd <= 1e-2)),
@@ -266,18 +268,22 @@ def times(cases, repeat):
 
 
 def gaps(cases, verbose):
-    """The tables of gaps, and of other units; and all runs."""
-    runs = []
+    """Lines of the table for some cases, the number of these, and all runs."""
+    runs, changes, shortfalls, count = [], [], [], 0
     for case in cases:
+        count += 1
         for alpha in ALPHAS:
             for seed in range(SEEDS):
                 runs.append(run(case, alpha, seed))
                 if verbose:
                     print(runs[-1], flush=True)
-    dense = [case for case in cases if case.dense]
-    changes = [value for case in dense if (value := rescaled(case, 0)) is not None]
-    shortfalls = [in_other_units(case, ALPHAS[0], 0) for case in dense]
-    rows = [
+        if case.dense:
+            changes.append(rescaled(case, 0))
+            shortfalls.append(in_other_units(case, ALPHAS[0], 0))
+            if verbose:
+                print(f"{case.name}: rescaled {changes[-1]}, in other units {shortfalls[-1]}", flush=True)
+    changes = [value for value in changes if value is not None]
+    lines = [
         *summary(runs),
         (
             "features times 10^U(-3, 3), alpha=0: predictions change by less than 1e-6",
@@ -290,37 +296,53 @@ def gaps(cases, verbose):
             share(shortfalls, lambda v: v <= 1e-3),
         ),
     ]
-    return table(("default parameters", "at least", "reached"), rows), runs
+    return lines, count, runs
 
 
-def draw(runs, path):
-    """Gaps of all runs as points, best to worst."""
+def page_of_gaps(folder, only, verbose):
+    """The page, a column for the sets of the folder if there is one and one for the others; and all runs."""
+    columns = {"stored sets": drawn(folder, only)} if folder else {}
+    columns["bundled and synthetic"] = drawn(None, only)
+    found = {name: gaps(cases, verbose) for name, cases in columns.items()}
+    lines = [
+        (what, least, *(column[i][2] for column, _, _ in found.values()))
+        for i, (what, least, _) in enumerate(found["bundled and synthetic"][0])
+    ]
+    counts = " and ".join(f"{count} {name}" for name, (_, count, _) in found.items())
+    head = ("default parameters", "at least", *found)
+    return [GAPS.format(sets=counts, seeds=SEEDS), *table(head, lines)], {
+        name: runs for name, (_, _, runs) in found.items()
+    }
+
+
+def draw(found, path):
+    """Gaps of all runs as points, best to worst, a panel for each group of sets."""
     import matplotlib as mpl
 
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "untuned"
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7.5, 4), layout="constrained")
-    groups = {
-        "scikit-learn's SGD, raw": [r.sgd for r in runs if "raw" in r.name],
-        "scikit-learn's SGD, standardised": [r.sgd for r in runs if "raw" not in r.name],
-        "sksgd, raw": [r.gap for r in runs if "raw" in r.name],
-        "sksgd, standardised": [r.gap for r in runs if "raw" not in r.name],
-    }
-    for (label, values), colour, marker in zip(
-        groups.items(), ("#d55e00", "#e69f00", "#0072b2", "#56b4e9"), "^vos", strict=True
-    ):
-        values = np.sort(np.clip(np.nan_to_num(values, nan=np.inf), 1e-10, 1e6))
-        axes.semilogy(np.linspace(0, 100, len(values)), values, marker, color=colour, markersize=3, label=label)
-    axes.axhline(1e-2, color="grey", linewidth=0.8)
-    axes.annotate("1%", (0, 1e-2), xytext=(2, 3), textcoords="offset points", color="grey")
-    axes.set(
-        xlabel="share of runs, %",
-        ylabel="objective over its minimum, less 1",
-        title="Default fits: how far from the optimum",
-    )
-    axes.legend(loc="lower right", frameon=False)
+    figure, panels = plt.subplots(1, len(found), figsize=(7.5, 4), layout="constrained", sharey=True, squeeze=False)
+    for axes, (name, runs) in zip(panels[0], found.items(), strict=True):
+        raw, scaled = ([r for r in runs if ("raw" in r.name) is is_raw] for is_raw in (True, False))
+        groups = {
+            "scikit-learn's SGD, raw": [r.sgd for r in raw],
+            "scikit-learn's SGD, standardised": [r.sgd for r in scaled],
+            "sksgd, raw": [r.gap for r in raw],
+            "sksgd, standardised": [r.gap for r in scaled],
+        }
+        for (label, values), colour, marker in zip(
+            groups.items(), ("#d55e00", "#e69f00", "#0072b2", "#56b4e9"), "^vos", strict=True
+        ):
+            values = np.sort(np.clip(np.nan_to_num(values, nan=np.inf), 1e-10, 1e6))
+            axes.semilogy(np.linspace(0, 100, len(values)), values, marker, color=colour, markersize=3, label=label)
+        axes.axhline(1e-2, color="grey", linewidth=0.8)
+        axes.annotate("1%", (0, 1e-2), xytext=(2, 3), textcoords="offset points", color="grey")
+        axes.set(xlabel="share of runs, %", title=name)
+    panels[0, 0].set_ylabel("objective over its minimum, less 1")
+    panels[0, 0].legend(loc="lower right", frameon=False)
+    figure.suptitle("Default fits: how far from the optimum")
     figure.savefig(path, metadata={"Date": None})
 
 
@@ -335,12 +357,10 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, help="write the table as a page; gaps with a figure beside it")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    cases = sets(arguments.data, arguments.only)
     if arguments.time:
-        page = [TIMES, *times(cases, arguments.repeat)]
+        page = [TIMES, *times(sets(arguments.data, arguments.only), arguments.repeat)]
     else:
-        lines, runs = gaps(cases, arguments.verbose)
-        page = [GAPS.format(sets=len(cases), seeds=SEEDS), *lines]
+        page, runs = page_of_gaps(arguments.data, arguments.only, arguments.verbose)
     print("\n".join(page))
     if arguments.output:
         if not arguments.time:
@@ -359,9 +379,10 @@ def versions():
 GAPS = """# Untuned
 
 What default fits of `LinearRegressor` and `LogisticClassifier` reach, on raw and on standardised rows, against the
-exact optimum of the objective they state. {sets} sets (raw and standardised count as two), alpha 1e-4 and 1e-6,
-{seeds} seeds; in the figure gaps are cut at 1e-10 and 1e6. A pass forms the matrix of second derivatives at most once;
-it may read the rows up to ten times. Written by `examples/benchmarks/untuned.py`.
+exact optimum of the objective they state: {sets} (raw and
+standardised count as two), alpha 1e-4 and 1e-6, {seeds} seeds; in the figure gaps are cut at 1e-10 and 1e6. A pass
+forms the matrix of second derivatives at most once; it may read the rows up to ten times. Written by
+`examples/benchmarks/untuned.py`, which makes the synthetic sets by the rules in `families.py`.
 """
 TIMES = """# Untuned: time
 
