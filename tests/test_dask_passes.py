@@ -185,6 +185,14 @@ def test_what_is_counted(two):
     assert "rounds=7" in repr(took)
 
 
+def test_an_order_that_is_dealt_counts_once(two):
+    X, y = rows(2000)
+    model = LinearRegressor(optimizer="sgd", learning_rate=0.05, max_iter=1, tol=None, batch_size=50, random_state=0)
+    took = train(two, model, put(two, cut(X, y, 1000)), strategy="sync").communication_
+    # 40 updates of a state and two sums of some hundred bytes each, and two int32 for each row of the second worker.
+    assert 8000 <= took.bytes <= 8000 + 40 * 4 * 500
+
+
 def test_blocks_of_rows_stay_where_they_are():
     """Though every pass makes many tasks of one kind, which Dask might take for roots of a graph."""
     X, y = rows(2000, d=50)

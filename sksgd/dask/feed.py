@@ -139,8 +139,7 @@ class ClusterFeed(Feed):
 
     def constants(self, loss: Loss, n_outputs: int) -> np.ndarray:
         step = max(1, self._n // 1000)
-        looks = [self.cluster.measured(sums.some_targets, one.block, step) for one in self.held]
-        rows = self._rows(looks)
+        rows = self._rows([self.cluster.measured(sums.some_targets, one.block, step) for one in self.held])
         return constants(loss, rows.y, rows.weight, n_outputs)
 
     def constant_loss(self, loss: Loss, intercept: np.ndarray) -> float:
@@ -192,8 +191,7 @@ class ClusterFeed(Feed):
             # One after the other, as the blocks of a stream: a schedule may only know how to go on.
             for one in self.held:
                 known = self.cluster.measured(rounds.meet, asked, one.block, known)
-            found = self.cluster.get(known)
-        return found
+            return self.cluster.get(known)
 
     def _check(self, problem: Problem) -> None:
         """Refuse what cannot be trained from here, by name."""
@@ -221,17 +219,20 @@ class ClusterFeed(Feed):
 
     def _of_each(self, sampler: Sampler, seed: int, number: int) -> list[Future]:
         """Every worker's own order."""
-        seeds = [rounds.seed_of(seed, k) for k in range(len(self.held))]
         return [
-            self.cluster.measured(rounds.order, one.block, sampler, own, number)
-            for one, own in zip(self.held, seeds, strict=True)
+            self.cluster.measured(rounds.order, one.block, sampler, rounds.seed_of(seed, k), number)
+            for k, one in enumerate(self.held)
         ]
 
     def _of_all(self, sampler: Sampler, seed: int, number: int) -> list[Future]:
         """The parts that workers have of the order of all rows."""
         firsts = [0, *itertools.accumulate(map(len, self.held))]
         dealt = self.cluster.measured(rounds.deal, self.held[0].block, sampler, seed, number, firsts)
-        return [self.cluster.measured(rounds.hand, dealt, k, carries=() if k else (0,)) for k in range(len(self.held))]
+        found = []
+        for k, one in enumerate(self.held):
+            own = self.cluster.measured(rounds.hand, dealt, k, carries=() if k else (0,))
+            found.append(self.cluster.measured(rounds.receive, one.block, own, carries=(1,)))
+        return found
 
     def one_pass(self, problem: Problem, state: State, order: Order) -> bool:
         visits, seen = order[0], state.n_samples_seen
@@ -291,7 +292,9 @@ class ClusterFeed(Feed):
     def _together(self, problem: Future, start: Future, visits: Any, begins: list[int], ends: list[int]) -> Future:
         """One update by the gradients of all workers."""
         parts = [
-            self.cluster.measured(rounds.gradient, problem, start, one.block, mine, (begin, end))
+            self.cluster.measured(
+                rounds.gradient, problem, start, one.block, mine, (begin, end), carries=() if begin else (3,)
+            )
             for one, mine, begin, end in zip(self.held, visits, begins, ends, strict=True)
         ]
         return self.cluster.reduced(rounds.update, problem, start, *self.cluster.bundle(rounds.add, parts))

@@ -94,6 +94,11 @@ def hand(dealt: tuple[Any, ...], number: int) -> Any:
     return dealt[number]
 
 
+def receive(block: Block, dealt: Any) -> Any:
+    """What the worker of a block is dealt, there."""
+    return dealt
+
+
 def places(visits: tuple[np.ndarray, Any]) -> np.ndarray:
     """An order without the factors."""
     return visits[0]
