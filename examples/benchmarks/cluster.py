@@ -63,8 +63,9 @@ def cluster(n, processes):
 
 def ways(case):
     """Models with the ways to train them, and by how much they may miss the objective in memory."""
-    rated = {"optimizer": "sgd", "learning_rate": FALLING, "tol": None, "max_iter": PASSES, "random_state": 0}
-    batches = {**rated, "optimizer": "adagrad", "learning_rate": 1.0, "batch_size": max(max(WORKERS), len(case.y) // 10)}
+    fixed = {"tol": None, "max_iter": PASSES, "random_state": 0}
+    rated = {**fixed, "optimizer": "sgd", "learning_rate": FALLING}
+    batches = {**fixed, "optimizer": "adagrad", "batch_size": max(max(WORKERS), len(case.y) // 10)}
     found = {"auto": ({"max_iter": PASSES}, {}, 1e-3)}
     if "raw" not in case.name:  # rates for all weights alike do not suit columns of all scales, wherever the rows are
         found["local"] = (rated, {}, 1e-2)
