@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from sksgd import LinearRegressor, LogisticClassifier
 from sksgd.dask import train
-from sksgd.schedules import InverseScaling
+from sksgd.schedules import Auto, InverseScaling
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +143,24 @@ def test_local_averages_what_workers_find(two, sync_every, stretches):
     assert (fitted.t_, fitted.n_samples_seen_) == (48, 270)
     rate = schedule.rate(np.array([np.floor(47 * 23 / 16)]))[0]
     assert fitted.learning_rate_ == pytest.approx(rate, rel=1e-14)
+
+
+def test_local_rates_make_up_for_fewer_updates_where_the_rows_allow_it(two):
+    X, y = rows(90)
+    parts, schedule = cut(X, y, 26), InverseScaling(0.8, 0.5)
+    params = {"learning_rate": Auto(schedule), "batch_size": 1, "alpha": 0.01}
+    model = LinearRegressor(optimizer="sgd", sampling="sequential", max_iter=3, tol=None, **params)
+    fitted = train(two, model, put(two, parts))
+    safe, pace, raised = 1 / (1 + (X**2).sum(axis=1)).max(), 90 / 64, []
+
+    def rate(t):
+        eta = schedule.rate(np.array([t]))[0]
+        raised.append(pace * eta < 1)
+        return safe * min(pace * eta, max(eta, 1))
+
+    expected = averaged(parts, rate, 3, 1, 1, 0.01)
+    assert 0 < np.mean(raised) < 1  # both cases occur
+    np.testing.assert_allclose(np.append(fitted.coef_, fitted.intercept_), expected, rtol=1e-10)
 
 
 def test_local_approaches_the_minimum_with_slots_averages_and_sparse_rows(two):

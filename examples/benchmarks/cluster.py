@@ -40,11 +40,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sksgd import LinearRegressor, LogisticClassifier
 from sksgd.dask import train
-from sksgd.schedules import Auto, InverseSqrt
+from sksgd.schedules import Auto, InverseSqrt, LinearToZero
 
 WORKERS = (1, 2, 4, 8)
 PASSES = 50
 RATE = Auto(InverseSqrt(1.0))
+#: Workers multiply rates by their number, up to the highest that is safe, which is 1 here.
+FALLING = Auto(LinearToZero(1 / max(WORKERS)))
 COEFFICIENTS = pathlib.Path(__file__).with_name("cluster_cost.json")
 
 
@@ -61,8 +63,9 @@ def cluster(n, processes):
 
 def ways(case):
     """Models with the ways to train them, and by how much they may miss the objective in memory."""
-    rated = {"optimizer": "adagrad", "tol": None, "max_iter": PASSES, "random_state": 0}
-    batches = {**rated, "batch_size": max(max(WORKERS), len(case.y) // 10)}
+    fixed = {"tol": None, "max_iter": PASSES, "random_state": 0}
+    rated = {**fixed, "optimizer": "sgd", "learning_rate": FALLING}
+    batches = {**fixed, "optimizer": "adagrad", "batch_size": max(max(WORKERS), len(case.y) // 10)}
     found = {"auto": ({"max_iter": PASSES}, {}, 1e-3)}
     if "raw" not in case.name:  # rates for all weights alike do not suit columns of all scales, wherever the rows are
         found["local"] = (rated, {}, 1e-2)

@@ -103,7 +103,8 @@ def texts(n, words, length, weighted, seed=0):
     text = np.repeat(np.arange(n), lengths)
     topic = np.concatenate([rng.choice(topics, size, p=p) for size, p in zip(lengths, about, strict=True)])
     rank = np.minimum(np.searchsorted(often, rng.random(len(text)) * often[-1]), words - 1)
-    X = sp.csr_array((np.ones(len(text)), (text, names[topic, rank])), shape=(n, words))
+    word = names[topic, rank].astype(np.int32)  # scikit-learn's SGD takes no wider indices
+    X = sp.csr_array((np.ones(len(text)), (text.astype(np.int32), word)), shape=(n, words))
     X.sum_duplicates()
     signal = X.log1p() @ (rng.standard_normal(words) * (rng.random(words) < 0.2))
     signal = (signal - signal.mean()) / signal.std() + about @ rng.standard_normal(topics)
@@ -117,7 +118,7 @@ def categories(n, seed=0):
     for size in (2, 10, 100, 1000, 5000, 20_000):
         often = np.cumsum(np.arange(1.0, size + 1) ** -1.1)
         chosen = np.minimum(np.searchsorted(often, rng.random(n) * often[-1]), size - 1)
-        columns.append(sp.csr_array((np.ones(n), chosen, np.arange(n + 1)), shape=(n, size)))
+        columns.append(sp.csr_array((np.ones(n), (np.arange(n, dtype=np.int32), chosen.astype(np.int32))), (n, size)))
         signal += rng.standard_normal(size)[chosen]
     numbers = np.column_stack(
         [

@@ -51,8 +51,6 @@ def bundled():
     sets |= {name: (make, False) for name, make in SPARSE.items()}
     for name, (make, numbers) in sets.items():
         X, y = make()
-        if sp.issparse(X):  # scikit-learn's SGD takes no others
-            X = sp.csr_array((X.data, X.indices.astype(np.int32), X.indptr.astype(np.int32)), shape=X.shape)
         order = np.random.default_rng(0).permutation(len(y))
         X, y, cut = X[order], y[order], len(y) * 4 // 5
         for variant in ("raw",) if sp.issparse(X) else ("raw", "standardised"):

@@ -60,6 +60,11 @@ class Schedule(Component):
     def rate(self, t: np.ndarray) -> np.ndarray | float:
         raise NotImplementedError(f"{type(self).__name__} must define rate(t)")
 
+    @property
+    def safe(self) -> float:
+        """The highest rate that is known to do no harm on the rows it has met; 0 where none is known."""
+        return 0.0
+
     def after_stall(self, factor: float) -> float | None:
         """The factor on all further rates once passes bring no progress; None means that training should stop."""
         return None

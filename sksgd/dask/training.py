@@ -46,6 +46,7 @@ def train(
       weighted by the weights of the rows. On one worker the model is bitwise that of `fit` in memory. ``t_`` counts the
       updates of the worker with the most rows; schedules are given t times the updates of a pass in memory over that,
       so that rates fall pass by pass as in memory.
+      Rates of `Auto` are multiplied by the latter, too, up to the highest that is safe on the rows.
     - "sync": every update takes the mean gradient over a batch of all rows, each worker over those that it has. Rows
       are numbered worker by worker, in the order of their first partitions, and come in the order that `sampling` gives
       all of them: the model is that of `fit` in memory to rounding, whatever the number of workers. Every update waits

@@ -102,6 +102,10 @@ class _Measured(Schedule):
     stretch: float = 0.0
     stated: Any = None
 
+    @property
+    def safe(self) -> float:
+        return self.highest if self.curvature else 0.0
+
     def rate(self, t: np.ndarray) -> np.ndarray | float:
         return self.highest * self.schedule.rate(t)
 
