@@ -174,6 +174,10 @@ class Past:
     def __init__(self, grams: Any, slope: Any, prior: float, origin: Any):
         self.grams, self.slope, self.prior, self.origin = grams, slope, prior, origin
 
+    def pull(self, w: np.ndarray) -> Any:
+        """What the prior costs each system at weights (S, M)."""
+        return 0.5 * self.prior * ((w - self.origin) ** 2).sum(axis=1) if self.prior else 0.0
+
 
 def descend(
     margins: Margins,
@@ -200,7 +204,7 @@ def descend(
         w = u.reshape(shape)
         s, fall, gain = terms.minimise(grams, slope + past.prior * (w - past.origin), w, past.prior)
         line = _Line(margins, scores, Z @ s.reshape(u.shape).T, w, s, past, terms)
-        t = search(line, line(np.zeros(len(w))), fall, gain)
+        t = search(line, totals + terms.value(w) + past.pull(w), fall, gain)
         u = u + (t[:, None] * s).reshape(u.shape)
         if left:
             scores = Z @ u.T
@@ -221,8 +225,8 @@ class _Line:
     def __call__(self, t: np.ndarray) -> np.ndarray:
         r = t[:, None]
         at = self.w + r * self.s
-        of_past = r * self.first + r * r * self.second + 0.5 * self.past.prior * (at - self.past.origin) ** 2
-        return self.margins.total(self.scores + t * self.moves) + of_past.sum(axis=1) + self.terms.value(at)
+        of_past = (r * self.first + r * r * self.second).sum(axis=1) + self.past.pull(at)
+        return self.margins.total(self.scores + t * self.moves) + of_past + self.terms.value(at)
 
 
 def apply(grams: Any, s: np.ndarray) -> np.ndarray:

@@ -15,8 +15,9 @@ from .arrays import unlocked
 from .batches import Block
 from .feed import Feed
 from .split import Split
-from .sweeps import PIECE
 
+#: Numbers that are centred at a time, which stay in the second cache.
+PIECE = 1 << 16
 #: A variance is rounding if it is below the square of this times the mean; digits that may cancel in sums.
 NOISE, CANCELLED = 1e-12, 1e3
 

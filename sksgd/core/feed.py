@@ -63,6 +63,7 @@ class Feed:
     #: from nothing but its memory: 0 for never.
     kept: Any = None
     renewal: int = 0
+    _constants: Any = None
     #: Told that a block is about to be worked on in a pass, it gives a context to do so in, and what to call after it.
     watch: Watch = staticmethod(no_watch)
     targets: Rows
@@ -161,8 +162,15 @@ class Feed:
         return sum(block.total_loss(loss, coef, intercept) for block in self.blocks())
 
     def constants(self, loss: Loss, n_outputs: int) -> np.ndarray:
-        """The intercepts (K,) of the best model without features."""
-        return constants(loss, self.targets.y, self.targets.weight, n_outputs)
+        """The intercepts (K,) of the best model without features, found once."""
+        if self._constants is None or self._constants[:2] != (loss, n_outputs):
+            rows = self.some_targets(1000)
+            self._constants = loss, n_outputs, constants(loss, rows.y, rows.weight, n_outputs)
+        return self._constants[2]
+
+    def some_targets(self, n: int) -> Rows:
+        """The targets and weights of about so many rows from all over."""
+        return self.targets.take(slice(None, None, max(1, len(self) // n)))
 
     def constant_loss(self, loss: Loss, intercept: np.ndarray) -> float:
         """The weighted mean of the losses of a model without features; no features are read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -105,11 +106,15 @@ class Memory:
         """Whether the start is at zero."""
         return not (self.coef.any() or self.intercept.any())
 
-    def open(self, problem: Any, rows: Rows) -> None:
-        """Fix the coordinates by these rows, and begin at the given weights or, without any, at constants."""
+    def open(self, problem: Any, rows: Rows, flat: Callable[[Any, int], np.ndarray] | None = None) -> None:
+        """Fix the coordinates by these rows, and begin at the given weights or, without any, at constants.
+
+        These are those of a loss that `flat` gives for a number of outputs, or else those of the rows.
+        """
         coef, intercept = self.coef, self.intercept
         if problem.fit_intercept and self.blank:
-            intercept = constants(problem.loss, rows.y, rows.weight, len(coef))
+            flat = flat or (lambda loss, K: constants(loss, rows.y, rows.weight, K))
+            intercept = flat(problem.loss, len(coef))
         self.coordinates = Coordinates.of(rows.X, problem.fit_intercept)
         self.u = self.coordinates.inwards(coef, intercept)
         self.origin = self.u.reshape((1, -1) if problem.loss.joint else self.u.shape)

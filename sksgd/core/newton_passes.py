@@ -30,7 +30,7 @@ def improve(problem: Any, memory: Memory, feed: Feed, order: Callable[[], Any], 
     settle(problem, memory)
     new = memory.coordinates is None
     if new:
-        memory.open(problem, feed.glimpse(1000))
+        memory.open(problem, feed.glimpse(1000), feed.constants)
     sweep, width = feed.sweep(problem.loss, memory.coordinates, len(memory.u)), memory.u.shape[1]
     if new and memory.blank and not problem.loss.quadratic and len(feed) >= max(MANY, 32 * width):
         _begin(problem, memory, sweep, feed, order())

@@ -55,7 +55,8 @@ class Ridge:
         return Step(s, fall, 0.5 * fall)
 
     def _spread(self, w: np.ndarray) -> np.ndarray:
-        return np.tile(self.diagonal, w.shape[1] // len(self.diagonal))
+        K = w.shape[1] // len(self.diagonal)
+        return self.diagonal if K == 1 else np.tile(self.diagonal, K)
 
 
 class Terms(NamedTuple):

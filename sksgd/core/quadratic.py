@@ -92,10 +92,17 @@ Gram = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 def separate_grams(Z: np.ndarray, bends: np.ndarray) -> np.ndarray:
     """Sum of bend z z' for each output, (K, width, width)."""
-    grams = np.empty((bends.shape[1], Z.shape[1], Z.shape[1]))
-    for k, bend in enumerate(bends.T):
-        half = Z * np.sqrt(bend)[:, None]
+    from ..kernels.standardise import scale_rows
+
+    grams, room = np.empty((bends.shape[1], Z.shape[1], Z.shape[1])), None
+    for k, bend in enumerate(np.ascontiguousarray(bends.T)):
+        half, equal = Z, len(bend) > 0 and bool((bend == bend[0]).all())
+        if not equal:
+            room = half = np.empty(Z.shape) if room is None else room
+            scale_rows(Z, bend, half)
         np.matmul(half.T, half, out=grams[k])  # the product of a matrix with itself takes half the time of another
+        if equal and bend[0] != 1.0:
+            grams[k] *= bend[0]
     return grams
 
 
@@ -124,7 +131,11 @@ def diagonals(loss: Loss, Z: np.ndarray, bends: np.ndarray) -> np.ndarray:
     if loss.joint:
         weight = bends.sum(axis=1, keepdims=True)
         bends = bends - bends**2 / np.where(weight > 0, weight, 1.0)
-    return (bends.T @ (Z * Z)).reshape(1 if loss.joint else bends.shape[1], -1)
+    sums = np.zeros((bends.shape[1], Z.shape[1]))
+    for first in range(0, len(Z), 1024):  # squares of all rows at once would be fresh memory, which is slow
+        part = Z[first : first + 1024]
+        sums += bends[first : first + 1024].T @ (part * part)
+    return sums.reshape(1 if loss.joint else bends.shape[1], -1)
 
 
 def gram_of(loss: Loss) -> Gram:

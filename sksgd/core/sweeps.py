@@ -13,8 +13,8 @@ from .quadratic import Coordinates, diagonals, gram_of
 if TYPE_CHECKING:
     from .feed import Feed
 
-#: Numbers that are worked on at a time, which stay in the second cache.
-PIECE = 1 << 16
+#: Numbers that are worked on at a time: with fewer, calls cost more than sums.
+PIECE = 1 << 18
 
 
 class Sweep:

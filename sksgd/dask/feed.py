@@ -12,7 +12,6 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..base import Horizon, Loss, Sampler, Schedule
-from ..core.descent import constants
 from ..core.feed import Feed, Order
 from ..core.problem import Problem
 from ..core.quadratic import Coordinates
@@ -137,10 +136,9 @@ class ClusterFeed(Feed):
         step = max(1, self._n // self._few(n))
         return self._rows([self.cluster.measured(sums.some_rows, o.block, step) for o in self.held])
 
-    def constants(self, loss: Loss, n_outputs: int) -> np.ndarray:
-        step = max(1, self._n // 1000)
-        rows = self._rows([self.cluster.measured(sums.some_targets, one.block, step) for one in self.held])
-        return constants(loss, rows.y, rows.weight, n_outputs)
+    def some_targets(self, n: int) -> Rows:
+        step = max(1, self._n // n)
+        return self._rows([self.cluster.measured(sums.some_targets, one.block, step) for one in self.held])
 
     def constant_loss(self, loss: Loss, intercept: np.ndarray) -> float:
         with self.cluster.round():

@@ -1,6 +1,8 @@
-"""Rows in standardised coordinates, in one go: NumPy takes seven times as long for few features."""
+"""Rows times and less numbers, in one go: NumPy takes seven times as long for few features."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from .jit import kernel
 
@@ -14,3 +16,13 @@ def standardise(X, mean, inverse, Z):
             Z[i, j] = (X[i, j] - mean[j]) * inverse[j]
         for j in range(d, Z.shape[1]):
             Z[i, j] = 1.0
+
+
+@kernel
+def scale_rows(Z, weight, out):
+    """Rows of `Z` (n, width) times the roots of their weights (n,), into `out`."""
+    n, d = Z.shape
+    for i in range(n):
+        root = np.sqrt(weight[i])
+        for j in range(d):
+            out[i, j] = Z[i, j] * root
