@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import track as at
 from ..base import BlockOptimizer, Penalty
+from ..core.arrays import as_weights
 from ..core.batches import Block
 from ..core.descent import Margins
 from ..core.feed import Feed
@@ -164,8 +165,7 @@ class ImplicitSGD(BlockOptimizer):
         )
         ridge = self._rule(problem, memory).ridge
         for block in feed.blocks():
-            weight = 1.0 if block.weight is None else block.weight
-            moments(ridge, problem.fit_intercept, *block.parts(split), block.places, weight, track)
+            moments(ridge, problem.fit_intercept, *block.parts(split), block.places, as_weights(block.weight), track)
         inner = split.inwards(coef)
         track.weights[:] = inner[:, :m]
         for k in range(K if m < d else 0):
@@ -230,8 +230,7 @@ class ImplicitSGD(BlockOptimizer):
         if not ours:
             memory.track = at.Track(*(at.spaced(values) for values in memory.track))
         track, rule = memory.track, self._rule(problem, memory, caution)
-        weight = 1.0 if rows.weight is None else rows.weight
-        work = Work(np.ascontiguousarray(rows.y), order, weight)
+        work = Work(np.ascontiguousarray(rows.y), order, as_weights(rows.weight))
         done = walk(rule, *parts, work, 0, len(order), running, judging, track)
         memory.finite = memory.finite and done == len(order) and all(np.isfinite(values).all() for values in track)
         memory.steps += len(order)
@@ -259,7 +258,7 @@ class ImplicitSGD(BlockOptimizer):
         if m == memory.split.n_features:
             return track.weights, np.empty((2, K, 0))
         records = track.records.copy()
-        settle(self._rule(problem, memory), m, track._replace(records=records))
+        settle(self._rule(problem, memory)._replace(loss=None), m, track._replace(records=records))
         return track.weights, records[m:, at.HEAD :].reshape(-1, K, 2).transpose(2, 1, 0)
 
     @staticmethod
@@ -329,7 +328,7 @@ class ImplicitSGD(BlockOptimizer):
 
         memory.track = track = at.Track(*(at.spaced(values) for values in memory.track))
         if memory.split.n_dense < memory.split.n_features:
-            settle(self._rule(problem, memory), memory.split.n_dense, track)
+            settle(self._rule(problem, memory)._replace(loss=None), memory.split.n_dense, track)
         track.sums[at.AVERAGED] = 0.0
         track.records[:, at.BEFORE] = 0.0
         track.records[:, at.HEAD + 1 :: 2] = 0.0
