@@ -22,6 +22,18 @@ def unlocked(array: np.ndarray) -> np.ndarray:
     return array if array.flags.writeable else np.asarray(_Memory(array))
 
 
+#: What all rows weigh where no weights are given.
+_ONE = np.ones(1)
+
+
+def as_weights(weight: Any) -> np.ndarray:
+    """Row weights, None or 1.0 if there are none, as an array in any case, lest kernels be compiled for both.
+
+    An array of one stands for any number of rows.
+    """
+    return weight if isinstance(weight, np.ndarray) else _ONE
+
+
 def canonical(X: Any) -> Any:
     """`X` as the kernels want it: C-contiguous, or CSR without duplicates; copied only where it is neither."""
     if not sp.issparse(X):

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..base import Loss, Sampler
-from .arrays import canonical, unlocked
+from .arrays import as_weights, canonical, unlocked
 from .feed import Feed, Order
 from .rows import Rows
 from .state import State
@@ -183,8 +183,7 @@ class Block(Feed):
     def total_loss(self, loss: Loss, coef: np.ndarray, intercept: np.ndarray) -> float:
         from ..kernels.dense import total_loss
 
-        weight, many = 1.0 if self.weight is None else self.weight, None if len(coef) == 1 else len(coef)
-        return float(total_loss(loss, self.rows, many, self.y, weight, coef, intercept))
+        return float(total_loss(loss, self.rows, self.y, as_weights(self.weight), coef, intercept))
 
     def constant_loss(self, loss: Loss, intercept: np.ndarray) -> float:
         # The same rows without features, in arrays of the same types, for which no further kernel is compiled.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..base import Loss
+from .arrays import as_weights
 from .penalised import Proximal, Ridge
 from .quadratic import gram_of
 
@@ -69,17 +70,18 @@ class Margins:
         return np.clip(scores, -300.0, 300.0) if self.loss.link == "log" else scores
 
     def _measure(self, scores: np.ndarray, lift: float, slopes: Any, bends: Any) -> np.ndarray:
-        """The sum of the losses of each system, and gradients and curvatures into the arrays, if they are not None."""
+        """The sum of the losses of each system, and gradients and curvatures into the arrays, if they have rows."""
         from ..kernels.derivatives import derivatives
 
         totals, identity = np.empty(self.n_systems), self.loss.link == "identity"
-        head = (self.loss, self._within(scores), self.y, self.weight, lift, identity, self.smoothing)
+        head = (self.loss, self._within(scores), self.y, as_weights(self.weight), lift, identity, self.smoothing)
         derivatives(*head, totals, slopes, bends)
         return totals
 
     def total(self, scores: np.ndarray) -> np.ndarray:
         """The sum of the losses of each system."""
-        return self._measure(scores, 0.0, None, None)
+        nothing = np.empty((0, 0))
+        return self._measure(scores, 0.0, nothing, nothing)
 
     def derivatives(self, scores: np.ndarray, lift: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The totals, and the gradients and curvatures of all rows; see `sksgd.kernels.derivatives.bend_of`."""

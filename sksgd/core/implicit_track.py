@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import track as at
+from .arrays import as_weights
 from .descent import Margins
 from .feed import Feed
 from .implicit_memory import Memory
@@ -34,8 +35,7 @@ def survey(problem: Any, memory: Memory, feed: Feed) -> None:
     track = at.Track(at.zeros(m), at.zeros(m), at.zeros(m), at.zeros(2, K, m), records, outputs, at.zeros(at.N_SUMS))
     ridge = _rule(problem, memory).ridge
     for block in feed.blocks():
-        weight = 1.0 if block.weight is None else block.weight
-        moments(ridge, problem.fit_intercept, *block.parts(split), block.places, weight, track)
+        moments(ridge, problem.fit_intercept, *block.parts(split), block.places, as_weights(block.weight), track)
     inner = split.inwards(coef)
     track.weights[:] = inner[:, :m]
     for k in range(K if m < d else 0):
@@ -103,8 +103,7 @@ def walk(
     if not ours:
         memory.track = at.spaced(memory.track)
     track, rule = memory.track, _rule(problem, memory, CAUTION if streaming else 0.0)
-    weight = 1.0 if rows.weight is None else rows.weight
-    work = Work(np.ascontiguousarray(rows.y), order, weight)
+    work = Work(np.ascontiguousarray(rows.y), order, as_weights(rows.weight))
     done = kernels.walk(rule, *parts, work, 0, len(order), running, streaming, track)
     memory.finite = memory.finite and done == len(order) and all(np.isfinite(values).all() for values in track)
     memory.steps += len(order)
@@ -135,7 +134,7 @@ def _now(problem: Any, memory: Memory) -> tuple[np.ndarray, np.ndarray]:
     if m == memory.split.n_features:
         return track.weights, np.empty((2, K, 0))
     records = track.records.copy()
-    settle(_rule(problem, memory), m, track._replace(records=records))
+    settle(_rule(problem, memory)._replace(loss=None), m, track._replace(records=records))
     return track.weights, records[m:, at.HEAD :].reshape(-1, K, 2).transpose(2, 1, 0)
 
 
@@ -152,7 +151,7 @@ def restart(problem: Any, memory: Memory) -> None:
 
     memory.track = track = at.spaced(memory.track)
     if memory.split.n_dense < memory.split.n_features:
-        settle(_rule(problem, memory), memory.split.n_dense, track)
+        settle(_rule(problem, memory)._replace(loss=None), memory.split.n_dense, track)
     track.sums[at.AVERAGED] = 0.0
     track.records[:, at.BEFORE] = 0.0
     track.records[:, at.HEAD + 1 :: 2] = 0.0

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from ..debt import KEEP, STARTED
 from . import columns, plain
+from .arrays import as_weights
 from .problem import Problem
 from .state import State
 
@@ -66,7 +67,7 @@ class _Call:
         from ..kernels.dense import Work
 
         self.problem, self.state, self.block, self.size, self.n = problem, state, block, size, len(order)
-        self.rows, self.work = block.rows, Work(block.y, order, weight)
+        self.rows, self.work = block.rows, Work(block.y, order, as_weights(weight))
         self.sparse = sp.issparse(block.X)
         most = MAX_UPDATES if self.sparse else min(MAX_UPDATES, MAX_DENSE_UPDATES)
         self.chunk = max(1, min(most, int(MAX_VALUES / (size * block.width * state.n_outputs)))) * size
@@ -160,6 +161,7 @@ def add_gradients(
     """
     from ..kernels.dense import accumulate
 
+    work = work._replace(weight=as_weights(work.weight))
     part = max(1, int(MAX_VALUES / (block.width * state.n_outputs)))
     for low in range(first, last, part):
         high = min(low + part, last)
@@ -174,7 +176,7 @@ def update(problem: Problem, state: State, scale: float, gradient: np.ndarray, s
 
     table = table_of(problem, state, 1)
     apply(
-        problem.model, scale, gradient, slopes, table, 0, state.lines, state.bias, state.averaged, problem.fit_intercept
+        problem.moves, scale, gradient, slopes, table, 0, state.lines, state.bias, state.averaged, problem.fit_intercept
     )
     count(problem, state, table, 1)
 
@@ -248,5 +250,5 @@ class Sums:
 
         state = self.state
         state.debt[KEEP], state.debt[STARTED] = self.keep[done], float(done >= self.start)
-        head = (self.problem.model, state.idle, state.lines, self.table, done)
+        head = (self.problem.moves, state.idle, state.lines, self.table, done)
         settle(*head, state.n_outputs, state.debt, state.averaged)

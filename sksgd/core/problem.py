@@ -82,6 +82,11 @@ class Problem:
         return Model(self.loss, self.optimizer, self.penalty, None if self.shared else self.alpha, self.bounds)
 
     @functools.cached_property
+    def moves(self) -> Any:
+        """The same without the loss, for kernels that do not ask for it: they are compiled once for all losses."""
+        return self.model._replace(loss=None)
+
+    @functools.cached_property
     def rules(self) -> Any:
         """What `kernels.plain` is to do beside what the components say."""
         from ..kernels.plain import Rules

@@ -189,7 +189,7 @@ class State:
             from ..kernels.lazy import settle
 
             table = self.last_line.reshape(1, -1)
-            settle(problem.model, self.idle, settled, table, 0, self.n_outputs, self.debt.copy(), self.averaged)
+            settle(problem.moves, self.idle, settled, table, 0, self.n_outputs, self.debt.copy(), self.averaged)
         return settled
 
     def _now(self, problem: Problem) -> np.ndarray:

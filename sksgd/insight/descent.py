@@ -10,7 +10,6 @@ from ..base import Loss
 from ..core.pass_ import count, table_of
 from ..core.problem import Problem
 from ..core.state import State
-from ..losses import SquaredError
 from .noise import Noise
 from .objective import Objective
 
@@ -64,9 +63,7 @@ class Descent:
         from ..kernels.dense import apply
 
         problem, state = self.problem, self.state
-        slopes = np.zeros(1)
-        # `apply` does not read the loss, but compiles for its type: this one shares the kernels of models.
-        model = problem.model._replace(loss=SquaredError())
+        moves, slopes = problem.moves, np.zeros(1)
         for first in range(0, max_iter, TABLE):
             updates = min(TABLE, max_iter - first)
             table = table_of(problem, state, updates)
@@ -77,7 +74,7 @@ class Descent:
                 before = state.lines.copy()
                 if np.isfinite(gradient).all():
                     at = line if len(table) > 1 else 0
-                    apply(model, 1.0, gradient, slopes, table, at, state.lines, state.bias, state.averaged, False)
+                    apply(moves, 1.0, gradient, slopes, table, at, state.lines, state.bias, state.averaged, False)
                 if not (np.isfinite(gradient).all() and np.isfinite(state.lines[0]).all()):
                     state.lines = before
                     return DIVERGED

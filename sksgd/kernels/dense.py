@@ -3,8 +3,8 @@
 State is one array of shape (1 + n_slots + averaged, K, d): weights, slots, average, for K outputs and d features,
 beside float64 intercepts of shape (1 + n_slots + averaged, K). A table holds one line per update: what the
 optimizer's `begin` returned, the effective step, the amount of the penalty, rho. Where all lines would be equal it has
-one, and `stride` is 0. Targets have shape (n, K), or (n, 1) for a joint loss; weights of rows follow the order, and are
-1.0 if there are none.
+one, and `stride` is 0. Targets have shape (n, K), or (n, 1) for a joint loss. Weights of rows follow the order,
+and are an array of one where all are alike.
 
 A kernel stops before the first update that would use a prediction that is not finite, and returns the number it did.
 """
@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .groups import GROUP, add_group, predict_group
-from .intrinsics import begun_at, borrowed, get, prefetch, put, put_slots, slots_at
+from .groups import GROUP, add_group, predict_group, room_for_weights, weights_of
+from .intrinsics import begun_at, borrowed, flat, get, prefetch, put, put_slots, slots_at
 from .jit import helper, kernel, reordered
 from .rows import AHEAD, CLOSE, LONG, dense_ahead, dense_dot, dense_soon, n_rows, visited
 from .update import clip, gradient_of, item, log_sum_exp, log_sum_exps, move, target_of, value_of
@@ -33,23 +33,30 @@ class Model(NamedTuple):
     bounds: Any
 
 
+@helper
+def moves(model):
+    """The components without the loss: what moves weights is compiled once for all losses."""
+    return Model(None, model.opt, model.pen, model.alpha, model.bounds)
+
+
 class Work(NamedTuple):
-    """Targets, the order of the rows, and their weights in that order or 1.0."""
+    """Targets, the order of the rows, and their weights in that order, or an array of one for all."""
 
     y: np.ndarray
     order: np.ndarray
-    weight: Any
+    weight: Any  # for plain SGD the number 1.0 if there are none: a load would show where a row takes 9 nanoseconds
 
 
 @kernel
 def dense_rows(model, rows, work, first, last, many, table, stride, state, bias, averaged, intercept):
     """Update with each of the rows ``order[first:last]`` by itself. `many`: None for one output, else how many."""
     K = 1 if many is None else many
-    loss, opt = model.loss, model.opt
+    loss, opt, rest = model.loss, model.opt, moves(model)
     rows, work = borrowed(rows), borrowed(work)
-    w, b, lines = borrowed(state.reshape(-1)), borrowed(bias.reshape(-1)), borrowed(table.reshape(-1))
+    w, b, lines = flat(state), flat(bias), flat(table)
     (y, order, weight), X = work, rows.X
     (n_lines, _, d), width = state.shape, table.shape[1]
+    alike = len(weight) - 1
     scores, slopes, products = np.empty(K), np.empty(K), np.empty(K)
     for k in range(K):
         products[k] = dense_dot(X, visited(order, first), w, k * d)
@@ -67,10 +74,10 @@ def dense_rows(model, rows, work, first, last, many, table, stride, state, bias,
             return i - first
         at = stride * (i - first) * width
         begun, step, a = begun_at(opt, lines, at, w), lines[at + width - 3], w.dtype.type(lines[at + width - 2])
-        norm = log_sum_exp(loss, scores, 0, K)
+        norm, own = log_sum_exp(loss, scores, 0, K), get(weight, min(i, alike))
         for k in range(K):
-            slopes[k] = item(weight, i) * gradient_of(loss, scores[k], target_of(loss, y, r, k), k, norm)
-        move_along(model, X, r, later, ahead, w, slopes, begun, step, a, products)
+            slopes[k] = own * gradient_of(loss, scores[k], target_of(loss, y, r, k), k, norm)
+        move_along(rest, X, r, later, ahead, w, slopes, begun, step, a, products)
         if intercept:
             move_intercepts(opt, slopes, b, K, begun_at(opt, lines, at, b))
         if averaged:
@@ -127,13 +134,14 @@ def plus(a, b):
 def batches(model, rows, work, first, last, size, table, stride, state, bias, averaged, intercept):
     """Update with batches of `size` of the rows ``order[first:last]``, the last one of what is left."""
     _, K, d = state.shape
-    gradient, slopes, group = np.zeros((K, d), state.dtype), np.zeros(K), room(work.y, K)
+    gradient, slopes, group = np.zeros((K, d), state.dtype), np.zeros(K), room(work.y, work.weight, K)
+    rest = moves(model)
     done = 0
     for start in range(first, last, size):
         stop = min(start + size, last)
         if not add_up(model.loss, rows, work, start, stop, last, state, bias, gradient, slopes, group):
             return done
-        apply(model, 1.0 / (stop - start), gradient, slopes, table, stride * done, state, bias, averaged, intercept)
+        apply(rest, 1.0 / (stop - start), gradient, slopes, table, stride * done, state, bias, averaged, intercept)
         done += 1
     return done
 
@@ -141,58 +149,61 @@ def batches(model, rows, work, first, last, size, table, stride, state, bias, av
 @kernel
 def accumulate(loss, rows, work, first, last, state, bias, gradient, slopes):
     """Add the gradients of rows ``order[first:last]`` to `gradient` (K, d) and `slopes` (K,); False if not finite."""
-    return add_up(loss, rows, work, first, last, last, state, bias, gradient, slopes, room(work.y, len(slopes)))
+    return add_up(
+        loss, rows, work, first, last, last, state, bias, gradient, slopes, room(work.y, work.weight, len(slopes))
+    )
 
 
 @helper
-def room(y, K):
-    """Arrays for the predictions of a group of rows, their log-sum-exps and their targets."""
-    return np.zeros(K * GROUP), np.zeros(GROUP), np.zeros(y.shape[1] * GROUP)
+def room(y, weight, K):
+    """Arrays for the predictions of a group of rows, their log-sum-exps, their targets and their weights."""
+    return np.zeros(K * GROUP), np.zeros(GROUP), np.zeros(y.shape[1] * GROUP), room_for_weights(weight)
 
 
 @helper
 def add_up(loss, rows, work, first, last, end, state, bias, gradient, slopes, group):
     """`accumulate` in the room for a group of rows; those before the position `end` are prefetched."""
     y, order, weight = work
-    scores, norms, targets = group
+    scores, norms, targets, own = group
     for start in range(first, last, GROUP):
         stop = min(start + GROUP, last)
-        predict(loss, rows, y, order, start, stop, end, state, bias.reshape(-1), group)
+        predict(rows, y, order, start, stop, end, state, flat(bias), group)
+        log_sum_exps(loss, scores, norms, GROUP)
         if not math.isfinite(sum_up(scores)):
             return False
+        weights_of(weight, start, stop, own)
         for k in range(len(slopes)):
             at, of = k * GROUP, min(k, y.shape[1] - 1) * GROUP
             for i in range(stop - start):
                 slope = gradient_of(loss, get(scores, at + i), get(targets, of + i), k, get(norms, i))
-                put(scores, at + i, item(weight, start + i) * slope)
+                put(scores, at + i, get(own, i) * slope)
             scores[at + stop - start : at + GROUP] = 0.0
             slopes[k] += sum_up(scores[at : at + GROUP])
-        add_group(rows, order, start, stop, scores, gradient.reshape(-1))
+        add_group(rows, order, start, stop, scores, flat(gradient))
     return True
 
 
 @helper
-def predict(loss, rows, y, order, first, last, end, w, b, group):
-    """Fill the room of a group with the rows at positions `first` to `last` of an order.
+def predict(rows, y, order, first, last, end, w, b, group):
+    """Fill predictions and targets of a group with the rows at positions `first` to `last` of an order.
 
     What follows them is to be ignored, and is finite if they are: a sum over all tells.
     """
-    scores, norms, targets = group
+    scores, _, targets, _ = group
     scores[:] = 0.0
-    predict_group(rows, y, order, first, last, end, w.reshape(-1), w.shape[-1], b, scores)
+    predict_group(rows, y, order, first, last, end, flat(w), w.shape[-1], b, scores)
     for k in range(y.shape[1]):
         for i in range(last - first):
             put(targets, k * GROUP + i, get(y, visited(order, first + i) * y.shape[1] + k))
-    log_sum_exps(loss, scores, norms, GROUP)
 
 
 @kernel
 def apply(model, factor, gradient, slopes, table, line, state, bias, averaged, intercept):
-    """One update with `factor` times the accumulated gradient, which is cleared."""
+    """One update with `factor` times the accumulated gradient, which is cleared. The model has no loss."""
     _, opt, pen, alpha, bounds = model
     n_lines, K, d = state.shape
-    w, b, grad = state.reshape(-1), bias.reshape(-1), gradient.reshape(-1)
-    lines, at = table.reshape(-1), line * table.shape[1]
+    w, b, grad = flat(state), flat(bias), flat(gradient)
+    lines, at = flat(table), line * table.shape[1]
     begun = begun_at(opt, lines, at, w)
     step, amount, rho = (
         lines[at + table.shape[1] - 3],
@@ -253,21 +264,23 @@ def average(w, at, size, rho):
 
 
 @kernel
-def total_loss(loss, rows, many, y, weight, coef, intercept):
-    """Sum of weight times loss over all rows, for coef (K, d) and intercept (K,); `many` as in `dense_rows`."""
-    K, n = 1 if many is None else many, n_rows(rows)
+def total_loss(loss, rows, y, weight, coef, intercept):
+    """Sum of weight times loss over all rows, for coef (K, d) and intercept (K,)."""
+    K, n = len(intercept), n_rows(rows)
     rows, y = borrowed(rows), borrowed(y)
-    group = room(y, K)
-    scores, norms, targets = group
+    group = room(y, weight, K)
+    scores, norms, targets, own = group
     total = 0.0
     for first in range(0, n, GROUP):
         last = min(first + GROUP, n)
-        predict(loss, rows, y, None, first, last, n, coef, intercept, group)
+        predict(rows, y, None, first, last, n, coef, intercept, group)
+        weights_of(weight, first, last, own)
+        log_sum_exps(loss, scores, norms, GROUP)
         for k in range(K):
             at, of = k * GROUP, min(k, y.shape[1] - 1) * GROUP
             for i in range(last - first):
                 value = value_of(loss, get(scores, at + i), get(targets, of + i), k, get(norms, i))
-                put(scores, at + i, item(weight, first + i) * value)
+                put(scores, at + i, get(own, i) * value)
             scores[at + last - first : at + GROUP] = 0.0
         total += sum_up(scores)
     return total

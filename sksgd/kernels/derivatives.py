@@ -8,10 +8,10 @@ import numpy as np
 
 from ..functions import exp
 from .dense import sum_up
-from .groups import GROUP
-from .intrinsics import get, put
+from .groups import GROUP, room_for_weights, weights_of
+from .intrinsics import flat, get, put
 from .jit import helper, kernel, overload
-from .update import gradient_of, item, log_sum_exp, target_of, value_of
+from .update import gradient_of, log_sum_exp, target_of, value_of
 
 
 @kernel
@@ -19,25 +19,30 @@ def derivatives(loss, scores, y, weight, lift, identity, smoothing, totals, slop
     """Row weights times the gradients and curvatures of the loss at `scores` (n, K), into `slopes` and `bends`.
 
     `totals` gets the sums of the losses, one per output or, where the loss is joint, one in all; only these are
-    computed if `slopes` and `bends` are None. For `lift` and `identity` see `raised`. A loss with kinks is replaced by
-    its envelope of the width `smoothing` (K,), min over q of loss(q) + (q - p)^2/(2 width), unless that is 0.
+    computed if `slopes` and `bends` have no rows. For `lift` and `identity` see `raised`. A loss with kinks is replaced
+    by its envelope of the width `smoothing` (K,), min over q of loss(q) + (q - p)^2/(2 width), unless that is 0.
     """
     n, K = scores.shape
-    p = scores.reshape(-1)
-    norms, values = np.zeros(GROUP), np.zeros(GROUP)
+    p = flat(scores)
+    norms, values, own = np.zeros(GROUP), np.zeros(GROUP), room_for_weights(weight)
     totals[:] = 0.0
     for first in range(0, n, GROUP):
         size = min(GROUP, n - first)
+        weights_of(weight, first, first + size, own)
         for i in range(size):
             put(norms, i, log_sum_exp(loss, p, (first + i) * K, K))
         for k in range(K):
             width = get(smoothing, k)
-            for i in range(size):
-                row, norm = first + i, get(norms, i)
-                score, w = get(p, row * K + k), item(weight, row)
-                target = target_of(loss, y, row, k)
-                put(values, i, w * cost_of(loss, score, target, k, norm, width))
-                if slopes is not None:
+            if len(slopes) == 0:
+                for i in range(size):
+                    row, norm = first + i, get(norms, i)
+                    score, w, target = get(p, row * K + k), get(own, i), target_of(loss, y, row, k)
+                    put(values, i, w * cost_of(loss, score, target, k, norm, width))
+            else:
+                for i in range(size):
+                    row, norm = first + i, get(norms, i)
+                    score, w, target = get(p, row * K + k), get(own, i), target_of(loss, y, row, k)
+                    put(values, i, w * cost_of(loss, score, target, k, norm, width))
                     slope, bend = bent(loss, score, target, k, norm, lift, identity, width)
                     put(slopes, row * K + k, w * slope)
                     put(bends, row * K + k, w * bend)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .intrinsics import get, prefetch, put
-from .jit import apart, helper, overload, reordered
+from .jit import APART, helper, overload, reordered
 from .rows import AHEAD, csr_ahead, csr_dot, dense_dot, kind_of, of_kind, per_line, span, visited
 
 # Rows whose losses are computed together, so that the exponentials in them vectorise; a multiple of 4.
@@ -25,7 +25,6 @@ def predict_group(
     of_kind(type(rows), _predict_group_dense, _predict_group_csr)(rows, y, order, first, last, end, w, d, b, out)
 
 
-@apart
 def _predict_group_dense(rows, y, order, first, last, end, w, d, b, out):
     X, K = rows.X, len(out) // GROUP
     # One output in the order of memory is as fast as memory, row by row: 34 ns at d = 100, and 50 by fours.
@@ -44,7 +43,6 @@ def _predict_group_dense(rows, y, order, first, last, end, w, d, b, out):
             put(out, q, get(out, q) + b[k])
 
 
-@apart
 def _predict_group_csr(rows, y, order, first, last, end, w, d, b, out):
     K = len(out) // GROUP
     for i in range(first, last):
@@ -52,6 +50,23 @@ def _predict_group_csr(rows, y, order, first, last, end, w, d, b, out):
         start, n = span(rows, visited(order, i))
         for k in range(K):
             put(out, k * GROUP + i - first, csr_dot(rows, start, n, w, k * d, 1) + b[k])
+
+
+@helper
+def room_for_weights(weight):
+    """Room for the weights of a group, filled if they are an array of one, which stands for all rows."""
+    own = np.empty(GROUP)
+    for i in range(GROUP):
+        put(own, i, get(weight, 0) if len(weight) == 1 else 0.0)
+    return own
+
+
+@helper
+def weights_of(weight, first, last, own):
+    """Put the weights of rows `first` to `last` into their room."""
+    if len(weight) > 1:
+        for i in range(last - first):
+            put(own, i, get(weight, first + i))
 
 
 @helper
@@ -125,7 +140,6 @@ def add_group(rows: Any, order: Any, first: int, last: int, slopes: Any, out: An
     of_kind(type(rows), _add_group_dense, _add_group_csr)(rows, order, first, last, slopes, out)
 
 
-@apart
 def _add_group_dense(rows, order, first, last, slopes, out):
     K = len(slopes) // GROUP
     for i in range(first, last, 4):
@@ -146,7 +160,6 @@ def add_four(X, four, slopes, q, out, at):
         put(out, at + j, get(out, at + j) + (pair + (f2 * get(X, r2 + j) + f3 * get(X, r3 + j))))
 
 
-@apart
 def _add_group_csr(rows, order, first, last, slopes, out):
     K = len(slopes) // GROUP
     d = len(out) // K
@@ -159,13 +172,11 @@ def _add_group_csr(rows, order, first, last, slopes, out):
                 put(out, p, get(out, p) + g * get(rows.data, q))
 
 
-@overload(predict_group)
+@overload(predict_group, APART)
 def _(rows: Any, y: Any, order: Any, first: Any, last: Any, end: Any, w: Any, d: Any, b: Any, out: Any) -> Any:
-    kind = of_kind(kind_of(rows), _predict_group_dense, _predict_group_csr)
-    return lambda rows, y, order, first, last, end, w, d, b, out: kind(rows, y, order, first, last, end, w, d, b, out)
+    return of_kind(kind_of(rows), _predict_group_dense, _predict_group_csr)
 
 
-@overload(add_group)
+@overload(add_group, APART)
 def _(rows: Any, order: Any, first: Any, last: Any, slopes: Any, out: Any) -> Any:
-    kind = of_kind(kind_of(rows), _add_group_dense, _add_group_csr)
-    return lambda rows, order, first, last, slopes, out: kind(rows, order, first, last, slopes, out)
+    return of_kind(kind_of(rows), _add_group_dense, _add_group_csr)

@@ -26,17 +26,18 @@ from ..track import (
     SQUARES,
     STEPS,
     TIME,
+    Rule,
 )
 from .dense import sum_up
 from .implicit_columns import look, most, move, product, rescale
 from .implicit_records import move_touched, touch
-from .intrinsics import borrowed, get, prefetch, put
+from .intrinsics import borrowed, flat, get, prefetch, put
 from .jit import helper, kernel
 from .records import longest
 from .response import adapt, response
 from .rows import AHEAD, CLOSE, LONG, dense_ahead, dense_soon, records_ahead, span, visited
 from .scalars import log
-from .update import item, log_sum_exp, target_of, value_of
+from .update import log_sum_exp, target_of, value_of
 
 
 @kernel
@@ -49,10 +50,11 @@ def walk(rule, X, others, work, first, last, running, judging, track):
     """
     X, (y, order, weight) = borrowed(X), borrowed(work)
     mean, spread, scale, weights, records, outputs, sums = borrowed(track)
-    _, K, m = weights.shape
-    w, away = weights.reshape(-1), np.zeros(m + 2 * ROOM)[ROOM : ROOM + m]
+    (_, K, m), alike = weights.shape, len(weight) - 1
+    w, away = flat(weights), np.zeros(m + 2 * ROOM)[ROOM : ROOM + m]
     scores, means, steps = np.zeros(K), np.zeros(K), np.zeros(K)
     held = np.zeros(N_HELD)
+    how, about = moves(rule), (rule.intercept, rule.explicit, rule.pace, rule.power)
     if others is not None:
         held = np.zeros(N_HELD * longest(others, order, first, last))
     if not running:
@@ -60,7 +62,7 @@ def walk(rule, X, others, work, first, last, running, judging, track):
     for i in range(first, last):
         r = visited(order, i)
         ahead(X, others, y, order, i, last, records)
-        own, rate = item(weight, r), 0.0
+        own, rate = get(weight, min(r, alike)), 0.0
         if running:
             sums[COUNT] += 1.0
             sums[MASS] += own
@@ -75,7 +77,7 @@ def walk(rule, X, others, work, first, last, running, judging, track):
             outputs[BIAS, k] += shift * p
             outputs[MEAN_BIAS, k] += shift * a
         if others is not None:
-            q += touch(rule, others, r, records, outputs, sums, running, own, bend, held, scores, means)
+            q += touch(how, others, r, records, outputs, sums, running, own, bend, held, scores, means)
         if not math.isfinite(sum_up(scores) + q):
             return i - first
         q = max(q, 1e-300)
@@ -85,20 +87,29 @@ def walk(rule, X, others, work, first, last, running, judging, track):
         step = exp(-rule.power * log(1.0 + sums[STEPS] / (rule.pace * usual))) / usual
         respond(rule.loss, rule.explicit, y, r, share, step, q, scores, steps, outputs, sums[STEPS])
         if judging:
-            judge(rule, y, r, own, share, sums[STEPS], means, scores, outputs)
+            judge(rule.loss, about, y, r, own, share, sums[STEPS], means, scores, outputs)
         sums[STEPS] += 1.0
         sums[AVERAGED] += 1.0
         sums[TIME] += step
         rho = 2.0 / (sums[AVERAGED] + 1.0)
         for k in range(K):
             time = step / outputs[BEND, k]
-            move(rule, w, k, K, m, away, scale, (1.0 - shift) * steps[k], time, rho)
+            move(how, w, k, K, m, away, scale, (1.0 - shift) * steps[k], time, rho)
             if rule.intercept:
                 outputs[BIAS, k] -= steps[k]
             outputs[MEAN_BIAS, k] += rho * (outputs[BIAS, k] - outputs[MEAN_BIAS, k])
         if others is not None:
-            move_touched(rule, others, r, records, held, steps)
+            move_touched(how, others, r, records, held, steps)
     return last - first
+
+
+@helper
+def moves(rule):
+    """The rule without its loss: what moves weights is compiled once for all losses."""
+    return Rule(
+        None, rule.pen, rule.alpha, rule.ridge, rule.bounds, rule.intercept, rule.explicit, rule.pace, rule.power,
+        rule.caution,
+    )  # fmt: skip
 
 
 @helper
@@ -111,16 +122,16 @@ def ahead(X, others, y, order, i, last, records):
     else:
         dense_ahead(X, later, 0, X.shape[1])
     if others is not None:
-        records_ahead(others, y, records.reshape(-1), records.shape[1], order, i, last)
+        records_ahead(others, y, flat(records), records.shape[1], order, i, last)
 
 
 @helper
-def judge(rule, y, r, own, share, t, means, scores, outputs):
+def judge(loss, about, y, r, own, share, t, means, scores, outputs):
     """Note the losses of the average, and of one without features, on a row that they do not know yet.
 
     The latter then learns it. `scores` are overwritten.
     """
-    loss, K, rho = rule.loss, len(means), 2.0 / (t + 2.0)
+    (intercept, explicit, pace, power), K, rho = about, len(means), 2.0 / (t + 2.0)
     norm = log_sum_exp(loss, means, 0, K)
     for k in range(K):
         value = value_of(loss, means[k], target_of(loss, y, r, k), k, norm)
@@ -132,11 +143,11 @@ def judge(rule, y, r, own, share, t, means, scores, outputs):
         value = value_of(loss, scores[k], target_of(loss, y, r, k), k, norm)
         outputs[RECENT_FLAT, k] += min(rho * share, 1.0) * (value - outputs[RECENT_FLAT, k])
         scores[k] = outputs[FLAT, k]
-    if rule.intercept:
-        norm, step = log_sum_exp(loss, scores, 0, K), exp(-rule.power * log(1.0 + t / rule.pace))
+    if intercept:
+        norm, step = log_sum_exp(loss, scores, 0, K), exp(-power * log(1.0 + t / pace))
         for k in range(K):
             eta = step / outputs[BEND, k]
-            u = response(loss, scores[k], target_of(loss, y, r, k), k, norm, eta, share, rule.explicit)
+            u = response(loss, scores[k], target_of(loss, y, r, k), k, norm, eta, share, explicit)
             outputs[FLAT, k] -= eta * u
             outputs[MEAN_FLAT, k] += rho * (outputs[FLAT, k] - outputs[MEAN_FLAT, k])
 
@@ -157,12 +168,12 @@ def respond(loss, explicit, y, r, share, step, q, scores, steps, outputs, t):
 def moments(ridge, intercept, X, others, order, weight, track):
     """Take rows into the moments without learning them."""
     mean, spread, scale, _, records, outputs, sums = track
-    z, size, m = records.reshape(-1), records.shape[1], X.shape[1]
+    z, size, m = flat(records), records.shape[1], X.shape[1]
     away = np.zeros(m + 2 * ROOM)[ROOM : ROOM + m]
-    bend = most(outputs, outputs.shape[1])
+    bend, alike = most(outputs, outputs.shape[1]), len(weight) - 1
     for i in range(len(order)):
         r = visited(order, i)
-        own = item(weight, r)
+        own = get(weight, min(r, alike))
         sums[COUNT] += 1.0
         sums[MASS] += own
         rate = own / sums[MASS]

@@ -23,7 +23,7 @@ from ..track import (
     WHEN,
 )
 from .implicit_columns import inverse, most
-from .intrinsics import get, put
+from .intrinsics import flat, get, put
 from .jit import helper, kernel, reordered
 from .response import rest
 from .rows import span
@@ -36,7 +36,7 @@ def touch(rule, others, r, records, outputs, sums, running, own, bend, held, sco
 
     Numbers of a kind are copied to `held` side by side, so that loops over them vectorise.
     """
-    z, size, K, room = records.reshape(-1), records.shape[1], len(scores), len(held) // N_HELD
+    z, size, K, room = flat(records), records.shape[1], len(scores), len(held) // N_HELD
     now, mass = sums[TIME], 0.5 * sums[AVERAGED] * (sums[AVERAGED] + 1.0)
     per_mass, per_bend, per_sum = 1.0 / sums[MASS], 1.0 / bend, 1.0 / max(mass, 1.0)
     start, n = span(others, r)
@@ -98,7 +98,7 @@ def pay(pen, held, room, n, per_bend):
 @helper
 def move_touched(rule, others, r, records, held, steps):
     """Move the weights of a CSR row."""
-    z, size, room = records.reshape(-1), records.shape[1], len(held) // N_HELD
+    z, size, room = flat(records), records.shape[1], len(held) // N_HELD
     start, n = span(others, r)
     for c in range(n):
         j, x = np.int64(get(others.indices, start + c)), get(held, SCALES * room + c) * get(held, VALUES * room + c)
@@ -110,7 +110,7 @@ def move_touched(rule, others, r, records, held, steps):
 @kernel
 def settle(rule, first, track):
     """Bring all records from column `first` on up to date."""
-    z, outputs, sums = track.records.reshape(-1), track.outputs, track.sums
+    z, outputs, sums = flat(track.records), track.outputs, track.sums
     d, size = track.records.shape
     K, mass = outputs.shape[1], 0.5 * sums[AVERAGED] * (sums[AVERAGED] + 1.0)
     bend = most(outputs, K)

@@ -11,6 +11,7 @@ from typing import Any
 from llvmlite import ir
 from numba import errors, types
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 
 from .jit import overload
 
@@ -236,3 +237,29 @@ def _borrowed(context: Any, value: Any) -> Any:
 @overload(borrowed)
 def _(value: Any) -> Any:
     return lambda value: _borrowed(value)
+
+
+def flat(array: Any) -> Any:
+    """A contiguous array that the caller holds, counted flat, and borrowed.
+
+    Numba's `reshape` can fail, which takes a tenth of a second to compile.
+    """
+    return array.reshape(-1)
+
+
+@intrinsic
+def _flat(context: Any, array: Any) -> Any:
+    _require_contiguous(array)
+    result = types.Array(array.dtype, 1, "C")
+
+    def codegen(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+        old, new = ctx.make_array(array)(ctx, builder, args[0]), ctx.make_array(result)(ctx, builder)
+        populate_array(new, old.data, [old.nitems], [old.itemsize], old.itemsize, None)
+        return new._getvalue()
+
+    return result(array), codegen
+
+
+@overload(flat)
+def _(array: Any) -> Any:
+    return lambda array: _flat(array)

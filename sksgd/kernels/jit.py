@@ -17,6 +17,8 @@ OPTIONS: dict[str, Any] = {
     "fastmath": {"contract", "nsz", "arcp"},
 }
 REORDER = {"fastmath": OPTIONS["fastmath"] | {"reassoc"}}
+# For long loops over arrays which do not depend on components. Inlined, they doubled the compile time of a kernel.
+APART = REORDER | {"forceinline": False}
 
 # What only kernels call needs no wrappers for calls from Python and from C. They took a fifth of the compile time.
 UNWRAPPED = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -44,17 +46,13 @@ def exact(function: Callable) -> Any:
     return _inside(function, fastmath=False)
 
 
-def apart(function: Callable) -> Any:
-    """A `reordered` function that kernels call, and that compiles once for all of them.
+def overload(function: Callable, options: dict[str, Any] | None = None) -> Any:
+    """Numba's `overload`, without wrappers, and free to name arguments otherwise.
 
-    For long loops over arrays which do not depend on components. Inlined, they doubled the compile time of a kernel.
+    With `options`, such as `REORDER`, the implementations are as helpers with these; else their arithmetic is Numba's.
     """
-    return _inside(function, **REORDER, forceinline=False)
-
-
-def overload(function: Callable) -> Any:
-    """Numba's `overload`, without wrappers, and free to name arguments otherwise."""
-    return numba.extending.overload(function, strict=False, jit_options=UNWRAPPED)
+    own = {} if options is None else OPTIONS | options
+    return numba.extending.overload(function, strict=False, jit_options=own | UNWRAPPED)
 
 
 def kernel(function: Callable) -> Any:

@@ -19,12 +19,12 @@ import math
 import numpy as np
 
 from ..debt import CLOCK, KEEP, MASS, SCALE, STARTED
-from .dense import move_intercepts
-from .intrinsics import begun_at, borrowed, get, put, put_slots, scaled, slots_at
+from .dense import move_intercepts, moves
+from .intrinsics import begun_at, borrowed, flat, get, put, put_slots, scaled, slots_at
 from .jit import helper, kernel
 from .records import bring, catch_up, change, common, longest, numbers, recall, stamp, take, touch, update_at
 from .rows import csr_dot, records_ahead, span
-from .update import gradient_of, item, log_sum_exp, target_of
+from .update import gradient_of, log_sum_exp, target_of
 
 
 @kernel
@@ -33,10 +33,10 @@ def lazy_rows(model, idle, rows, work, first, last, many, table, stride, records
 
     The records of a row are copied into `held`, number by number, so that loops over them vectorise.
     """
-    K = 1 if many is None else many
+    K, rest = 1 if many is None else many, moves(model)
     rows, work, debt = borrowed(rows), borrowed(work), borrowed(debt)
-    z, b, lines = borrowed(records.reshape(-1)), borrowed(bias.reshape(-1)), borrowed(table.reshape(-1))
-    y, order, weight = work
+    z, b, lines = flat(records), flat(bias), flat(table)
+    (y, order, weight), alike = work, len(work.weight) - 1
     size, width = records.shape[1], table.shape[1]
     n, room = numbers(idle, size, K), longest(rows, order, first, last)
     # Averages have a place in any case, lest there be two variants of each loop to compile.
@@ -49,8 +49,8 @@ def lazy_rows(model, idle, rows, work, first, last, many, table, stride, records
         start, length = span(rows, r)
         total = 0.0
         for k in range(K):
-            take(model, idle, rows, z, size, k, n, start, length, held, room, averaged)
-            p = recall(model, idle, rows, start, length, held, k * (n + 2) * room, n, room, now, lines, width)
+            take(rest, idle, rows, z, size, k, n, start, length, held, room, averaged)
+            p = recall(rest, idle, rows, start, length, held, k * (n + 2) * room, n, room, now, lines, width)
             scores[k] = p * debt[SCALE] + b[k]
             total += scores[k]
         if not math.isfinite(total):
@@ -58,13 +58,14 @@ def lazy_rows(model, idle, rows, work, first, last, many, table, stride, records
         norm = log_sum_exp(model.loss, scores, 0, K)
         at += stride * width
         begin_average(idle, debt, lines[at + width - 1], averaged)
-        update = update_at(model, idle, lines, at, width, z, debt)
+        update = update_at(rest, idle, lines, at, width, z, debt)
+        own = get(weight, min(i, alike))
         for k in range(K):
-            slopes[k] = item(weight, i) * gradient_of(model.loss, scores[k], target_of(model.loss, y, r, k), k, norm)
+            slopes[k] = own * gradient_of(model.loss, scores[k], target_of(model.loss, y, r, k), k, norm)
             g = z.dtype.type(slopes[k])
-            change(model, idle, rows, start, length, held, k * (n + 2) * room, n, room, g, update)
-            bring(model, idle, rows, z, size, k, n, start, length, held, room, update, averaged)
-        finish(model, idle, z, size, b, n, slopes, lines, at, width, debt, averaged, intercept)
+            change(rest, idle, rows, start, length, held, k * (n + 2) * room, n, room, g, update)
+            bring(rest, idle, rows, z, size, k, n, start, length, held, room, update, averaged)
+        finish(rest, idle, z, size, b, n, slopes, lines, at, width, debt, averaged, intercept)
         if overdue(debt, averaged):
             return i - first + 1
     return last - first
@@ -75,11 +76,11 @@ def lazy_batches(
     model, idle, rows, work, first, last, many, batch, table, stride, records, bias, debt, averaged, intercept
 ):
     """Update with batches of `batch` of the rows ``order[first:last]``; `many` as in `lazy_rows`."""
-    K = 1 if many is None else many
+    K, rest = 1 if many is None else many, moves(model)
     rows, work, debt = borrowed(rows), borrowed(work), borrowed(debt)
-    z, b, lines = borrowed(records.reshape(-1)), borrowed(bias.reshape(-1)), borrowed(table.reshape(-1))
+    z, b, lines = flat(records), flat(bias), flat(table)
     data, indices, _ = rows
-    y, order, weight = work
+    (y, order, weight), alike = work, len(work.weight) - 1
     size, width = records.shape[1], table.shape[1]
     n = numbers(idle, size, K)
     scores, slopes, sums = np.empty(K), np.empty(K), np.zeros(K)
@@ -101,18 +102,16 @@ def lazy_batches(
                     put(seen, j, True)
                     put(touched, n_touched, j)
                     n_touched += 1
-                    settle_record(model, idle, z, j, n, K, size, now, lines, width)
+                    settle_record(rest, idle, z, j, n, K, size, now, lines, width)
             total = 0.0
             for k in range(K):
                 scores[k] = csr_dot(rows, start, length, z, k * n, size) * debt[SCALE] + b[k]
                 total += scores[k]
             if not math.isfinite(total):
                 return done
-            norm = log_sum_exp(model.loss, scores, 0, K)
+            norm, own = log_sum_exp(model.loss, scores, 0, K), get(weight, min(i, alike))
             for k in range(K):
-                slopes[k] = item(weight, i) * gradient_of(
-                    model.loss, scores[k], target_of(model.loss, y, r, k), k, norm
-                )
+                slopes[k] = own * gradient_of(model.loss, scores[k], target_of(model.loss, y, r, k), k, norm)
                 sums[k] += slopes[k]
                 g = z.dtype.type(slopes[k])
                 for q in range(start, start + length):
@@ -120,7 +119,7 @@ def lazy_batches(
                     put(gradient, p, get(gradient, p) + g * get(data, q))
         at += stride * width
         begin_average(idle, debt, lines[at + width - 1], averaged)
-        update = update_at(model, idle, lines, at, width, z, debt)
+        update = update_at(rest, idle, lines, at, width, z, debt)
         factor = 1.0 / (high - low)
         kept = shorten(model.opt, factor, gradient, touched[:n_touched], sums, K, intercept)
         scale, limit = z.dtype.type(kept * factor), z.dtype.type(kept * model.opt.clip_value)
@@ -130,11 +129,11 @@ def lazy_batches(
             for k in range(K):
                 g = min(max(scale * get(gradient, j * K + k), -limit), limit)
                 put(gradient, j * K + k, 0.0)
-                touch(model, idle, z, j * size + k * n, 1, j * size + k * n + n - 1, j, g, update, averaged)
+                touch(rest, idle, z, j * size + k * n, 1, j * size + k * n + n - 1, j, g, update, averaged)
             stamp(idle, z, j * size + size - 1, update)
         for k in range(K):
             sums[k] = min(max(scale * sums[k], -limit), limit)
-        finish(model, idle, z, size, b, n, sums, lines, at, width, debt, averaged, intercept)
+        finish(rest, idle, z, size, b, n, sums, lines, at, width, debt, averaged, intercept)
         sums[:] = 0.0
         done += 1
         if overdue(debt, averaged):
@@ -144,8 +143,11 @@ def lazy_batches(
 
 @kernel
 def settle(model, idle, records, table, line, K, debt, averaged):
-    """Bring all records to the clock of now and multiply the scale out, so that nothing is owed."""
-    z, lines, size = records.reshape(-1), table.reshape(-1), records.shape[1]
+    """Bring all records to the clock of now and multiply the scale out, so that nothing is owed.
+
+    The model has no loss.
+    """
+    z, lines, size = flat(records), flat(table), records.shape[1]
     at, width = line * table.shape[1], table.shape[1]
     now = begun_at(model.opt, lines, at, z), lines[at + width - 3], z.dtype.type(debt[CLOCK])
     n = numbers(idle, size, K)

@@ -18,8 +18,8 @@ import numpy as np
 
 from ..debt import KEEP, MASS, SCALE, SIZES, SQUARES, STARTED
 from .foresight import add, careful_dot, foresees, glance, look_ahead
-from .intrinsics import borrowed, get, put
-from .jit import helper, kernel, overload, reordered
+from .intrinsics import borrowed, flat, get, put
+from .jit import REORDER, helper, kernel, overload, reordered
 from .rows import LONG, csr_dot, dense_ahead, kind_of, of_kind, place, span, value
 from .update import item
 
@@ -54,7 +54,7 @@ def plain_rows(
     """
     alpha, limit, intercept, carry_on = rules
     rows, work = borrowed(rows), borrowed(work)
-    w, lines = borrowed(state.reshape(-1)), borrowed(table.reshape(-1))
+    w, lines = flat(state), flat(table)
     (y, order, weight), width, C = work, table.shape[1], len(bias)
     d, b, mean = len(w) // C, bias[0, 0], bias[C - 1, 0]
     scale, mass, keep, started = debt[SCALE], debt[MASS], debt[KEEP], debt[STARTED]
@@ -147,7 +147,6 @@ def touch(
     return kind(rows, pen, w, C, now, coming, later, ahead, c, mass, scale, taken, averaged)
 
 
-@reordered
 def _touch_dense(rows, pen, w, C, now, coming, later, ahead, c, mass, scale, taken, averaged):
     d = rows.X.shape[1]
     if d <= LONG:
@@ -179,7 +178,6 @@ def touch_columns(rows, pen, w, C, now, coming, later, low, high, c, mass, scale
     return p, g, squares, sizes
 
 
-@reordered
 def _touch_csr(rows, pen, w, C, now, coming, later, ahead, c, mass, scale, taken, averaged):
     inverse = 1.0 / scale
     s0 = s1 = t0 = t1 = w.dtype.type(0)
@@ -220,7 +218,7 @@ def touch_one(pen, w, at, stride, C, move, mass, scale, inverse, taken, averaged
     return z, z
 
 
-@overload(touch)
+@overload(touch, REORDER)
 def _(
     rows: Any,
     pen: Any,
@@ -236,10 +234,7 @@ def _(
     taken: Any,
     averaged: Any,
 ) -> Any:
-    kind = of_kind(kind_of(rows), _touch_dense, _touch_csr)
-    return lambda rows, pen, w, C, now, coming, later, ahead, c, mass, scale, taken, averaged: kind(
-        rows, pen, w, C, now, coming, later, ahead, c, mass, scale, taken, averaged
-    )
+    return of_kind(kind_of(rows), _touch_dense, _touch_csr)
 
 
 @helper
