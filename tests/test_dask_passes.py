@@ -163,6 +163,15 @@ def test_local_rates_make_up_for_fewer_updates_where_the_rows_allow_it(two):
     np.testing.assert_allclose(np.append(fitted.coef_, fitted.intercept_), expected, rtol=1e-10)
 
 
+def test_rates_are_those_of_the_rows_of_all_workers_together(two):
+    X, y = rows(90)
+    X[64:] *= 3.0  # one worker has longer rows than the other
+    model = LogisticClassifier(optimizer="sgd", learning_rate=Auto(0.1), batch_size=1, max_iter=1, tol=None)
+    fitted = train(two, model, put(two, cut(X, (y > 0).astype(int), 64)))
+    length = np.sqrt(np.mean((1 + (X**2).sum(axis=1)) ** 2))
+    assert fitted.learning_rate_ == pytest.approx(90 / 64 * 0.1 / (0.25 * 0.5 * length), rel=1e-12)
+
+
 def test_local_approaches_the_minimum_with_slots_averages_and_sparse_rows(two):
     X, y = rows(400, "csr")
     model = LinearRegressor(optimizer="adagrad", average="tail", alpha=0.01, max_iter=40, tol=None, random_state=0)

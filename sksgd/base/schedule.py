@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -56,6 +57,13 @@ class Schedule(Component):
         `before` is what it returned in the call that this one goes on from, None if it goes on from none.
         """
         return self
+
+    def pooled(self, parts: Sequence[Schedule], sizes: Sequence[int]) -> Schedule | None:
+        """What `meet` gives for the rows of all parts, of what it gave for each; None if that cannot be said.
+
+        `parts` begins with the schedule itself; `sizes` are their numbers of rows.
+        """
+        return None
 
     def rate(self, t: np.ndarray) -> np.ndarray | float:
         raise NotImplementedError(f"{type(self).__name__} must define rate(t)")

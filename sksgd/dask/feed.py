@@ -184,10 +184,16 @@ class ClusterFeed(Feed):
         if type(problem.schedule).meet is Schedule.meet:
             return problem.schedule
         asked = self.cluster.give(problem)
-        known: Any = before
         with self.cluster.round():
-            # One after the other, as the blocks of a stream: a schedule may only know how to go on.
-            for one in self.held:
+            parts = [self.cluster.measured(rounds.meet, asked, one.block, before) for one in self.held]
+            found = [self.cluster.get(part) for part in parts]
+        pooled = found[0] if len(found) == 1 else found[0].pooled(found, [len(one) for one in self.held])
+        if pooled is not None:
+            return pooled
+        known: Any = found[0]
+        with self.cluster.round():
+            # One after the other, as the blocks of a stream: such a schedule only knows how to go on.
+            for one in self.held[1:]:
                 known = self.cluster.measured(rounds.meet, asked, one.block, known)
             return self.cluster.get(known)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class Auto(Schedule):
         # A small block tells little of how far targets spread, and where gradients are bounded nothing depends on it.
         if len(feed) and not (curvature and math.isfinite(problem.loss.max_gradient)):
             curvature = max(curvature, _curvature(problem.loss, feed))
-        rate = 1.0 / (curvature * stretch) if curvature * stretch > 0 else 1.0  # nothing but zeros: any will do
+        rate = _highest(curvature, stretch)
         per_pass = len(feed) / (problem.batch_size or max(len(feed), 1))
         factor = 10.0 if per_pass >= 2 * _gain(optimizer) else 2.0
         return _Measured(self.schedule or Adaptive(1.0, factor, 1e-3), rate, curvature, stretch, stated)
@@ -105,6 +106,15 @@ class _Measured(Schedule):
     @property
     def safe(self) -> float:
         return self.highest if self.curvature else 0.0
+
+    def pooled(self, parts: Sequence[Any], sizes: Sequence[int]) -> Schedule:
+        if self.stated is None:
+            return self
+        curvature, stretches = max(part.curvature for part in parts), np.array([part.stretch for part in parts])
+        bounded = math.isfinite(self.stated[0].max_gradient)  # then the stretch is a root mean square
+        stretch = float(np.sqrt(np.average(stretches**2, weights=sizes)) if bounded else stretches.max())
+        rate = _highest(curvature, stretch)
+        return dataclasses.replace(self, highest=rate, curvature=curvature, stretch=stretch)
 
     def rate(self, t: np.ndarray) -> np.ndarray | float:
         return self.highest * self.schedule.rate(t)
@@ -142,6 +152,10 @@ def _curvature(loss: Loss, feed: Any) -> float:
 def _gain(optimizer: Any) -> float:
     """The move that a constant gradient brings in the long run, over that of SGD: 1/(1 - beta)."""
     return float(optimizer.step(0, 1.0, 0.0))
+
+
+def _highest(curvature: float, stretch: float) -> float:
+    return 1.0 / (curvature * stretch) if curvature * stretch > 0 else 1.0  # nothing but zeros: any will do
 
 
 def _stretch(problem: Any, feed: Any, known: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,14 @@ class Warmup(Schedule):
     def meet(self, problem: Any, feed: Any, before: Schedule | None) -> Schedule:
         schedule = self.schedule.meet(problem, feed, getattr(before, "schedule", None))
         return self if schedule is self.schedule else dataclasses.replace(self, schedule=schedule)
+
+    def pooled(self, parts: Sequence[Any], sizes: Sequence[int]) -> Schedule | None:
+        schedule = self.schedule.pooled([part.schedule for part in parts], sizes)
+        return None if schedule is None else dataclasses.replace(self, schedule=schedule)
+
+    @property
+    def safe(self) -> float:
+        return self.schedule.safe
 
     def rate(self, t: np.ndarray) -> np.ndarray:
         t = np.asarray(t)
