@@ -22,6 +22,7 @@ from . import rounds, shares, sums
 from .cluster import Cluster
 from .course import ClusterRows
 from .pace import Paced
+from .partitions import Held, hold
 from .sweep import ClusterSweep
 
 if TYPE_CHECKING:
@@ -31,24 +32,6 @@ if TYPE_CHECKING:
 LOOK = 1 << 26
 #: Updates after which the client looks whether all is well, so that no graph grows without end.
 UPDATES = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class Held:
-    """A block on a worker, and what the client knows of it."""
-
-    block: Future
-    facts: shares.Facts
-
-    def __len__(self) -> int:
-        return self.facts.n
-
-
-def hold(cluster: Cluster, blocks: list[Future]) -> list[Held]:
-    """What the client knows of blocks, of those that have rows if any have."""
-    facts = cluster.client.gather([cluster.submit(shares.facts, block) for block in blocks])
-    held = [Held(*pair) for pair in zip(blocks, facts, strict=True)]
-    return [one for one in held if len(one)] or held[:1]
 
 
 class ClusterFeed(Feed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -9,7 +10,26 @@ from dask.base import is_dask_collection
 from dask.delayed import Delayed
 from distributed import Future, as_completed
 
+from . import shares
 from .cluster import Cluster
+
+
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """A block on a worker, and what the client knows of it."""
+
+    block: Future
+    facts: shares.Facts
+
+    def __len__(self) -> int:
+        return self.facts.n
+
+
+def hold(cluster: Cluster, blocks: list[Future]) -> list[Held]:
+    """What the client knows of blocks, of those that have rows if any have."""
+    facts = cluster.client.gather([cluster.submit(shares.facts, block) for block in blocks])
+    held = [Held(*pair) for pair in zip(blocks, facts, strict=True)]
+    return [one for one in held if len(one)] or held[:1]
 
 
 class Collection:

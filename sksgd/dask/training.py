@@ -14,8 +14,8 @@ from ..core.feed import Feed
 from ..core.supply import Supply
 from . import shares
 from .cluster import Cluster
-from .feed import ClusterFeed, Held, hold
-from .partitions import Collection, collect
+from .feed import ClusterFeed
+from .partitions import Collection, Held, collect, hold
 
 STRATEGIES = ("local", "sync")
 
