@@ -21,3 +21,4 @@ def pytest_collection_finish(session):
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
