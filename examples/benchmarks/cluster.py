@@ -65,7 +65,12 @@ def ways(case):
     """Models with the ways to train them, and by how much they may miss the objective in memory."""
     fixed = {"tol": None, "max_iter": PASSES, "random_state": 0}
     rated = {**fixed, "optimizer": "sgd", "learning_rate": FALLING}
-    batches = {**fixed, "optimizer": "adagrad", "batch_size": max(max(WORKERS), len(case.y) // 10)}
+    batches = {
+        **fixed,
+        "optimizer": "adagrad",
+        "learning_rate": 0.1,
+        "batch_size": max(max(WORKERS), len(case.y) // 10),
+    }
     found = {"auto": ({"max_iter": PASSES}, {}, 1e-3)}
     if "raw" not in case.name:  # rates for all weights alike do not suit columns of all scales, wherever the rows are
         found["local"] = (rated, {}, 1e-2)

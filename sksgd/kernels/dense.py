@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .groups import GROUP, add_group, predict_group, room_for_weights, weights_of
+from .groups import GROUP, add_group, predict_group, room, weights_of
 from .intrinsics import begun_at, borrowed, flat, get, prefetch, put, put_slots, slots_at
 from .jit import helper, kernel, reordered
 from .rows import AHEAD, CLOSE, LONG, dense_ahead, dense_dot, dense_soon, n_rows, visited
@@ -152,12 +152,6 @@ def accumulate(loss, rows, work, first, last, state, bias, gradient, slopes):
     return add_up(
         loss, rows, work, first, last, last, state, bias, gradient, slopes, room(work.y, work.weight, len(slopes))
     )
-
-
-@helper
-def room(y, weight, K):
-    """Arrays for the predictions of a group of rows, their log-sum-exps, their targets and their weights."""
-    return np.zeros(K * GROUP), np.zeros(GROUP), np.zeros(y.shape[1] * GROUP), room_for_weights(weight)
 
 
 @helper

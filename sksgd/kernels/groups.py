@@ -53,6 +53,12 @@ def _predict_group_csr(rows, y, order, first, last, end, w, d, b, out):
 
 
 @helper
+def room(y, weight, K):
+    """Arrays for the predictions of a group of rows, their log-sum-exps, their targets and their weights."""
+    return np.zeros(K * GROUP), np.zeros(GROUP), np.zeros(y.shape[1] * GROUP), room_for_weights(weight)
+
+
+@helper
 def room_for_weights(weight):
     """Room for the weights of a group, filled if they are an array of one, which stands for all rows."""
     own = np.empty(GROUP)
