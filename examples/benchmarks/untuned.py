@@ -120,7 +120,10 @@ def streamed(case, alpha, seed, exact):
 def share(runs, met):
     """A percentage in words."""
     runs = list(runs)
-    return f"{100 * sum(map(met, runs)) / len(runs):.0f}% of {len(runs)}" if runs else "-"
+    if not runs:
+        return "-"
+    percent = 100 * sum(map(met, runs)) / len(runs)
+    return f"{percent:.{int(99 < percent < 100)}f}% of {len(runs)}"  # 100% are all
 
 
 def summary(runs):
