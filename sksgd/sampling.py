@@ -28,6 +28,11 @@ def _generator(seed: int, number: int) -> np.random.Generator:
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, number])))
 
 
+def seed_of(seed: int, number: int) -> int:
+    """The seed of orders in the part of this number, a worker's rows or a buffer's: the first has that of the whole."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) if number else seed
+
+
 def _position_type(n: int) -> type[np.signedinteger]:
     return np.int32 if n < 2**31 else np.int64
 

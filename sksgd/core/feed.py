@@ -63,6 +63,7 @@ class Feed:
     #: from nothing but its memory: 0 for never.
     kept: Any = None
     renewal: int = 0
+    #: What `constants` found, and for what.
     _constants: Any = None
     #: Told that a block is about to be worked on in a pass, it gives a context to do so in, and what to call after it.
     watch: Watch = staticmethod(no_watch)

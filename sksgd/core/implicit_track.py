@@ -26,11 +26,11 @@ def survey(problem: Any, memory: Memory, feed: Feed) -> None:
 
     coef, intercept, (K, d) = memory.coef, memory.intercept, memory.coef.shape
     memory.split = split = Split.of(feed)
-    m, sample = split.n_dense, feed.targets
+    m = split.n_dense
     if problem.fit_intercept and memory.blank:
         intercept = feed.constants(problem.loss, K)
     outputs = at.zeros(at.N_LINES, K)
-    _bend(problem, sample.take(slice(None, None, max(1, len(sample) // 1000))), intercept, outputs)
+    _bend(problem, feed.some_targets(1000), intercept, outputs)
     records = at.zeros(d if m < d else 0, at.HEAD + 2 * K)
     track = at.Track(at.zeros(m), at.zeros(m), at.zeros(m), at.zeros(2, K, m), records, outputs, at.zeros(at.N_SUMS))
     ridge = _rule(problem, memory).ridge
@@ -128,14 +128,19 @@ def last_weights(problem: Any, memory: Memory) -> tuple[np.ndarray, np.ndarray, 
 
 def _now(problem: Any, memory: Memory) -> tuple[np.ndarray, np.ndarray]:
     """Weights and averages of the dense columns, (2, K, m), and of the others, these as sums, (2, K, d - m)."""
-    from ..kernels.implicit_records import settle
-
     (_, K, m), track = memory.track.weights.shape, memory.track
     if m == memory.split.n_features:
         return track.weights, np.empty((2, K, 0))
     records = track.records.copy()
-    settle(_rule(problem, memory)._replace(loss=None), m, track._replace(records=records))
+    _settle(problem, memory, track._replace(records=records))
     return track.weights, records[m:, at.HEAD :].reshape(-1, K, 2).transpose(2, 1, 0)
+
+
+def _settle(problem: Any, memory: Memory, track: at.Track) -> None:
+    """Bring the records of a track up to date."""
+    from ..kernels.implicit_records import settle
+
+    settle(_rule(problem, memory)._replace(loss=None), memory.split.n_dense, track)
 
 
 def _centre(memory: Memory) -> np.ndarray:
@@ -147,11 +152,9 @@ def _centre(memory: Memory) -> np.ndarray:
 
 def restart(problem: Any, memory: Memory) -> None:
     """Begin the average anew."""
-    from ..kernels.implicit_records import settle
-
     memory.track = track = at.spaced(memory.track)
     if memory.split.n_dense < memory.split.n_features:
-        settle(_rule(problem, memory)._replace(loss=None), memory.split.n_dense, track)
+        _settle(problem, memory, track)
     track.sums[at.AVERAGED] = 0.0
     track.records[:, at.BEFORE] = 0.0
     track.records[:, at.HEAD + 1 :: 2] = 0.0

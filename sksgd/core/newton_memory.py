@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .descent import apply, constants
+from .descent import apply
 from .penalised import Proximal, Ridge, penalised
 from .quadratic import Coordinates
 from .rows import Rows
@@ -106,14 +106,13 @@ class Memory:
         """Whether the start is at zero."""
         return not (self.coef.any() or self.intercept.any())
 
-    def open(self, problem: Any, rows: Rows, flat: Callable[[Any, int], np.ndarray] | None = None) -> None:
+    def open(self, problem: Any, rows: Rows, flat: Callable[[Any, int], np.ndarray]) -> None:
         """Fix the coordinates by these rows, and begin at the given weights or, without any, at constants.
 
-        These are those of a loss that `flat` gives for a number of outputs, or else those of the rows.
+        `flat` gives these for a loss and a number of outputs.
         """
         coef, intercept = self.coef, self.intercept
         if problem.fit_intercept and self.blank:
-            flat = flat or (lambda loss, K: constants(loss, rows.y, rows.weight, K))
             intercept = flat(problem.loss, len(coef))
         self.coordinates = Coordinates.of(rows.X, problem.fit_intercept)
         self.u = self.coordinates.inwards(coef, intercept)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .descent import Kinked, Margins, Past, descend
+from .descent import Kinked, Margins, Past, constants, descend
 from .newton_memory import Memory
 from .quadratic import gram_of
 from .rows import Rows, join
@@ -77,7 +77,7 @@ def _block_size(problem: Any, memory: Memory, growth: float) -> int:
 def _step(problem: Any, memory: Memory, rows: Rows) -> None:
     """Learn from one block."""
     if memory.coordinates is None:
-        memory.open(problem, rows)
+        memory.open(problem, rows, lambda loss, K: constants(loss, rows.y, rows.weight, K))
     first, margins = memory.n_rows == 0, Margins(problem.loss, rows.y, rows.weight, len(memory.u))
     Z = memory.coordinates.rows(rows.X)
     memory.n_rows, memory.mass = memory.n_rows + len(rows), memory.mass + margins.mass

@@ -46,7 +46,8 @@ def whole(problem: Problem, state: State, visits: Iterable[tuple[Block, np.ndarr
     gradient, slopes, n = np.zeros_like(state.lines[0]), np.zeros(state.n_outputs), 0
     for block, order, factor in visits:
         rows, weight = block.visit(order, factor)
-        if not add_gradients(problem, state, block, Work(block.y, rows, weight), 0, len(rows), gradient, slopes):
+        work = Work(block.y, rows, as_weights(weight))
+        if not add_gradients(problem, state, block, work, 0, len(rows), gradient, slopes):
             return False
         n += len(rows)
     update(problem, state, 1.0 / n, gradient, slopes)
@@ -161,7 +162,6 @@ def add_gradients(
     """
     from ..kernels.dense import accumulate
 
-    work = work._replace(weight=as_weights(work.weight))
     part = max(1, int(MAX_VALUES / (block.width * state.n_outputs)))
     for low in range(first, last, part):
         high = min(low + part, last)

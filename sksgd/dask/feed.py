@@ -18,6 +18,7 @@ from ..core.quadratic import Coordinates
 from ..core.rows import Rows
 from ..core.split import Split
 from ..core.state import State
+from ..sampling import seed_of
 from . import rounds, shares, sums
 from .cluster import Cluster
 from .course import ClusterRows
@@ -207,7 +208,7 @@ class ClusterFeed(Feed):
     def _of_each(self, sampler: Sampler, seed: int, number: int) -> list[Future]:
         """Every worker's own order."""
         return [
-            self.cluster.measured(rounds.order, one.block, sampler, rounds.seed_of(seed, k), number)
+            self.cluster.measured(rounds.order, one.block, sampler, seed_of(seed, k), number)
             for k, one in enumerate(self.held)
         ]
 

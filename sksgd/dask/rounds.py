@@ -11,6 +11,7 @@ from dask.sizeof import sizeof
 
 from ..base import Sampler, Schedule
 from ..core import merging, pass_
+from ..core.arrays import as_weights
 from ..core.batches import Block
 from ..core.problem import Problem
 from ..core.state import State
@@ -50,11 +51,6 @@ def _of_trained(trained: Trained) -> int:
 @sizeof.register(Gradient)
 def _of_gradient(gradient: Gradient) -> int:
     return gradient.of_weights.nbytes + gradient.of_intercepts.nbytes
-
-
-def seed_of(seed: int, number: int) -> int:
-    """The seed of the orders on the worker of this number: that of the state on the first."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) if number else seed
 
 
 def order(block: Block, sampler: Sampler, seed: int, number: int) -> tuple[np.ndarray, Any]:
@@ -163,7 +159,7 @@ def gradient(problem: Problem, start: Trained, block: Block, visits: tuple[Any, 
         return Gradient(sums, slopes, 0, False)
     state = state.copy()  # kernels are compiled for arrays that are not read-only
     rows, weight = block.visit(rows[part], None if factor is None else factor[part])
-    work = Work(block.y, rows, weight)
+    work = Work(block.y, rows, as_weights(weight))
     finite = pass_.add_gradients(problem, state, block, work, 0, len(rows), sums, slopes)
     return Gradient(sums, slopes, len(rows), finite)
 

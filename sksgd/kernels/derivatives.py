@@ -33,6 +33,7 @@ def derivatives(loss, scores, y, weight, lift, identity, smoothing, totals, slop
             put(norms, i, log_sum_exp(loss, p, (first + i) * K, K))
         for k in range(K):
             width = get(smoothing, k)
+            # Two loops, as with a branch inside none would vectorise; values and slopes share their exponentials.
             if len(slopes) == 0:
                 for i in range(size):
                     row, norm = first + i, get(norms, i)

@@ -20,6 +20,7 @@ from ..core.feed import Feed, Order, no_watch
 from ..core.problem import Problem
 from ..core.rows import Rows, join
 from ..core.state import State
+from ..sampling import seed_of
 from .ahead import ahead
 from .buffer import Buffers, Ends, finite
 from .source import Source
@@ -205,10 +206,8 @@ class StreamFeed(Feed):
         sampler, seed, number = order
         for index, filled in enumerate(ahead(lambda: self._fill(self._groups(order)[first:last])), first):
             X, places, failed = finite(*filled, self.source)
-            # The first buffer has the order that rows in memory have.
-            own = seed if index == 0 else int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
             if len(places):
-                yield self._block(X, places), *sampler.order(len(places), own, number)
+                yield self._block(X, places), *sampler.order(len(places), seed_of(seed, index), number)
             if failed is not None:
                 raise failed
 
