@@ -3,6 +3,19 @@
 import gc
 import os
 
+import numpy as np
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption("--seed", type=int, default=0, help="of models without random_state; any must pass")
+
+
+@pytest.fixture(autouse=True)
+def seed(request):
+    """Models without `random_state` draw from NumPy's global generator: each run of a test has the same numbers."""
+    np.random.seed(request.config.getoption("seed"))  # noqa: NPY002
+
 
 def pytest_configure(config):
     """Let each worker compute on one thread: those of BLAS spin while they wait for a core that another worker has.
