@@ -32,7 +32,9 @@ def test_the_minimum_is_that_of_the_flagship(loss, penalty):
         np.testing.assert_allclose(model.predict(rows), flagship.predict(rows), atol=1e-3)
         assert model.optimizer_ == flagship.optimizer_
         assert model.optimality_gap_ <= 1e-7
-        assert (model.n_iter_, model.t_) == (flagship.n_iter_, 1 + 60 * model.n_iter_)
+        assert model.t_ == 1 + 60 * model.n_iter_
+        if flagship._problem_.loss.smooth:  # with kinks, what rounds may take passes more or less
+            assert model.n_iter_ == flagship.n_iter_
 
 
 @over("labels", [TWO, THREE], ids=["two", "three"])

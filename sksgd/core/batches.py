@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -169,8 +169,10 @@ class Block(Feed):
     def rows_at(self, places: np.ndarray) -> Rows:
         return Rows(self.X, self.y, self.weight).take(places if self.present is None else self.present[places])
 
-    def sample(self, order: Any, n: int) -> Rows:
-        return self.rows_at(order[:n])
+    def sample(self, order: Callable[[], Any], n: int) -> Rows:
+        # One from each of n stretches: an order of all rows takes longer than what is done with the few.
+        edges = np.linspace(0, len(self), n + 1).astype(np.int64)
+        return self.rows_at(np.random.default_rng(0).integers(edges[:-1], edges[1:]))
 
     def glimpse(self, n: int) -> Rows:
         return self.rows_at(np.arange(0, len(self), max(1, len(self) // n)))
@@ -185,7 +187,7 @@ class Block(Feed):
 
         return float(total_loss(loss, self.rows, self.y, as_weights(self.weight), coef, intercept))
 
-    def constant_loss(self, loss: Loss, intercept: np.ndarray) -> float:
+    def _mean_loss_of(self, loss: Loss, intercept: np.ndarray) -> float:
         # The same rows without features, in arrays of the same types, for which no further kernel is compiled.
         X, shape = self.X, (self.X.shape[0], 0)
         none: Any = np.empty(shape, X.dtype)

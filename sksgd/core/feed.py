@@ -63,8 +63,9 @@ class Feed:
     #: from nothing but its memory: 0 for never.
     kept: Any = None
     renewal: int = 0
-    #: What `constants` found, and for what.
+    #: What `constants` and `constant_loss` found, and for what.
     _constants: Any = None
+    _constant_loss: Any = None
     #: Told that a block is about to be worked on in a pass, it gives a context to do so in, and what to call after it.
     watch: Watch = staticmethod(no_watch)
     targets: Rows
@@ -99,8 +100,8 @@ class Feed:
         """Some of the rows present."""
         raise NotImplementedError
 
-    def sample(self, order: Any, n: int) -> Rows:
-        """About so many rows, the first in an order."""
+    def sample(self, order: Callable[[], Any], n: int) -> Rows:
+        """About so many rows from all over, drawn at random; where that is cheaper, the first of an `order()`."""
         raise NotImplementedError
 
     def glimpse(self, n: int) -> Rows:
@@ -174,7 +175,13 @@ class Feed:
         return self.targets.take(slice(None, None, max(1, len(self) // n)))
 
     def constant_loss(self, loss: Loss, intercept: np.ndarray) -> float:
-        """The weighted mean of the losses of a model without features; no features are read."""
+        """The weighted mean of the losses of a model without features; no features are read. The last is kept."""
+        key = loss, intercept.tobytes()
+        if self._constant_loss is None or self._constant_loss[0] != key:
+            self._constant_loss = key, self._mean_loss_of(loss, intercept)
+        return self._constant_loss[1]
+
+    def _mean_loss_of(self, loss: Loss, intercept: np.ndarray) -> float:
         raise NotImplementedError
 
     def sweep(self, loss: Loss, coordinates: Coordinates, n_outputs: int) -> Sweep:

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ..base import Loss
 from .batches import Block
 from .descent import search
 from .feed import Feed
 from .newton_memory import Memory
 from .newton_stream import settle, stream
+from .penalised import penalised
 from .quadratic import secant
 from .sweeps import Sweep
 
@@ -32,51 +34,54 @@ def improve(problem: Any, memory: Memory, feed: Feed, order: Callable[[], Any], 
     if new:
         memory.open(problem, feed.glimpse(1000), feed.constants)
     sweep, width = feed.sweep(problem.loss, memory.coordinates, len(memory.u)), memory.u.shape[1]
+    terms = penalised(problem, memory.coordinates, sweep.mass)
     if new and memory.blank and not problem.loss.quadratic and len(feed) >= max(MANY, 32 * width):
-        _begin(problem, memory, sweep, feed, order())
+        _begin(problem, memory, sweep, terms, feed, order)
     else:
-        _newton_step(problem, memory, sweep)
+        _newton_step(problem.loss, memory, sweep, terms)
     # More steps, with matrices that learn from each, as long as they gain: cheap where there are many unknowns. At
     # kinks there is nothing to learn.
     for _ in range(problem.loss.smooth * min(MOST_SECANTS, 1 + memory.slope.shape[1] // SECANT)):
         before = memory.decrement
         if enough():
             break
-        memory.doubt = np.sqrt(memory.doubt) * _move(problem, memory, sweep)[2]  # old doubts fade
+        memory.doubt = np.sqrt(memory.doubt) * _move(problem.loss, memory, sweep, terms)[2]  # old doubts fade
         if not memory.decrement < 0.95 * before:
             break
 
 
-def _begin(problem: Any, memory: Memory, sweep: Sweep, feed: Feed, order: Any) -> None:
+def _begin(problem: Any, memory: Memory, sweep: Sweep, terms: Any, feed: Feed, order: Callable[[], Any]) -> None:
     """A stream of some rows, then a step on all of them; of all rows, if they are not many."""
     start, n, some = memory.u, len(feed), max(len(feed) // SHARE, PER_UNKNOWN * memory.slope.shape[1], LEAST)
     rows = feed.sample(order, some if 2 * some <= n else n)
-    stream(problem, memory, rows, np.arange(len(rows)), growth=1.0)
+    stream(problem, memory, rows, np.random.default_rng(0).permutation(len(rows)), growth=1.0)
     settle(problem, memory)
     if start[:, : memory.coef.shape[1]].any():  # for the bounds
         constant = sweep.measure(start, grams=False)[0].sum()
     else:
-        constant = sweep.constant(sweep.coordinates.outwards(start, np.float64)[1]).sum()
+        constant = sweep.mass * feed.constant_loss(problem.loss, sweep.coordinates.outwards(start, np.float64)[1])
     smooth, part = problem.loss.smooth, None
-    if len(rows) < n or not smooth or not _assess(problem, memory, sweep).sum() <= constant:
+    if len(rows) < n or not smooth or not _assess(memory, sweep, terms).sum() <= constant:
         if len(rows) < n and smooth:
             part = Block(rows.X, rows.y, rows.weight).sweep(problem.loss, memory.coordinates, len(start))
-        _newton_step(problem, memory, sweep, (start, constant), part)
+        _newton_step(problem.loss, memory, sweep, terms, (start, constant), part)
 
 
-def _newton_step(problem: Any, memory: Memory, sweep: Sweep, rival: Any = None, part: Sweep | None = None) -> None:
+def _newton_step(
+    loss: Loss, memory: Memory, sweep: Sweep, terms: Any, rival: Any = None, part: Sweep | None = None
+) -> None:
     """A step with the matrices of the present weights, or of the `rival`, if its sum of losses is lower.
 
     The matrices are those of a `part` of the rows, if given.
     """
-    if not problem.loss.smooth and memory.smoothing is None and rival is None:
+    if not loss.smooth and memory.smoothing is None and rival is None:
         memory.lift = 1.0  # constants are no place for curvatures of kinks
     lift, stale = memory.lift, memory.decrement
     memory.mass, memory.n_rows, memory.prior = sweep.mass, sweep.n, 0.0
-    _measure(problem, memory, sweep, lift, grams=None if part is not None else True)
+    _measure(loss, memory, sweep, terms, lift, grams=None if part is not None else True)
     if rival is not None and not (memory.totals + sweep.surplus[0]).sum() <= rival[1]:
         memory.u, memory.smoothing, part = rival[0], None, None
-        _measure(problem, memory, sweep, lift)
+        _measure(loss, memory, sweep, terms, lift)
     if part is not None:
         # What is rare may be missing in a part: the diagonals are those of all rows.
         known = part.measure(memory.u, lift)[2] * (sweep.mass / part.mass)
@@ -85,22 +90,22 @@ def _newton_step(problem: Any, memory: Memory, sweep: Sweep, rival: Any = None, 
     if not memory.finite:
         memory.objective = np.nan
         return
-    t, fall, surplus = _move(problem, memory, sweep)
-    if lift == 0 and np.isfinite(stale) and problem.loss.smooth:
+    t, fall, surplus = _move(loss, memory, sweep, terms)
+    if lift == 0 and np.isfinite(stale) and loss.smooth:
         # How much too small the last decrement was, since its matrices were those of other weights.
         surplus = max(surplus, min(float(fall.sum()) / memory.mass / max(stale, 1e-300), 100.0))
     memory.doubt = surplus
     least = max(1e-14 * memory.mass * abs(memory.objective), 1e-250)
     memory.stuck = bool((t == 0).all() and lift == 1.0) or fall.sum() <= least
     memory.stuck &= bool(np.sum(memory.slack) <= least)
-    short = 0.1 if problem.loss.smooth else 0.3
+    short = 0.1 if loss.smooth else 0.3
     memory.lift = 1.0 if (t < short).any() else (0.1 * lift if lift > 0.01 else 0.0)
 
 
-def _measure(problem: Any, memory: Memory, sweep: Sweep, lift: float, grams: bool | None = True) -> None:
+def _measure(loss: Loss, memory: Memory, sweep: Sweep, terms: Any, lift: float, grams: bool | None = True) -> None:
     """The quadratic model of all losses at the present weights, or at the nearest ones within the bounds."""
-    memory.enter(memory.penalty(problem))
-    if not problem.loss.smooth:
+    memory.enter(terms)
+    if not loss.smooth:
         _smooth(memory, sweep)
     memory.totals, memory.slope, memory.grams = sweep.measure(memory.u, lift, grams)
 
@@ -117,40 +122,40 @@ def _smooth(memory: Memory, sweep: Sweep) -> None:
     sweep.smooth(memory.smoothing)
 
 
-def _move(problem: Any, memory: Memory, sweep: Sweep) -> tuple[np.ndarray, np.ndarray, float]:
+def _move(loss: Loss, memory: Memory, sweep: Sweep, terms: Any) -> tuple[np.ndarray, np.ndarray, float]:
     """A step with a line search: its lengths, the slopes at its start, and the surplus in what was gained.
 
     The surplus is the factor, at least 1, by which the objective fell further than the quadratic model promised:
     by about as much the matrices are too large at the new weights, and decrements with them too small.
     """
-    terms, slope, left = memory.penalty(problem), memory.slope, memory.left
+    slope, left = memory.slope, memory.left
     w = memory.u.reshape(slope.shape)
     s, fall, gain = terms.minimise(memory.grams, slope, w)
-    if problem.loss.joint:  # which does not see what moves the scores of all classes alike
+    if loss.joint:  # which does not see what moves the scores of all classes alike
         moves = s.reshape(memory.u.shape)
         s = (moves - np.where(terms.loose, moves.mean(axis=0), 0.0)).reshape(s.shape)
     before = memory.totals + terms.value(w)
     memory.steps += 1
-    if problem.loss.quadratic and gain.sum() < (1 - 1e-6) * before.sum():
+    if loss.quadratic and gain.sum() < (1 - 1e-6) * before.sum():
         # The model is the objective: no need to look at the rows again, unless too many digits would cancel.
         memory.u = memory.u + s.reshape(memory.u.shape)
         memory.slope = slope + s @ memory.grams[0]
         memory.totals = before - gain - terms.value(memory.u.reshape(slope.shape))
-        _weigh(problem, memory, sweep)
+        _weigh(memory, sweep, terms)
         return np.ones(len(s)), fall, 1.0
     start, t = memory.u, np.ones(len(s))
     sweep.hold()
     memory.u = start + s.reshape(start.shape)
     memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
-    if not problem.loss.quadratic:
+    if not loss.quadratic:
         t = search(lambda t: sweep.along(t) + terms.value(w + t[:, None] * s), before, fall, gain)
         if (t != 1).any():
             memory.u = start + (t[:, None] * s).reshape(start.shape)
             memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
-        if problem.loss.smooth:
+        if loss.smooth:
             memory.grams = secant(memory.grams, t[:, None] * s, memory.slope - slope)
-    _weigh(problem, memory, sweep)
-    if not problem.loss.smooth:
+    _weigh(memory, sweep, terms)
+    if not loss.smooth:
         gained = before - memory.totals - terms.value(memory.u.reshape(slope.shape))
         _doubt(memory, sweep, gained, t * fall - t * t * (fall - gain), t == 0, left)
         return t, fall, 1.0
@@ -172,16 +177,16 @@ def _doubt(memory: Memory, sweep: Sweep, gained: Any, promised: Any, stays: Any,
     memory.decrement = 2.0 * float((above + np.sqrt(2.0 * above * sweep.surplus[2])).sum()) / memory.mass
 
 
-def _assess(problem: Any, memory: Memory, sweep: Sweep) -> np.ndarray:
+def _assess(memory: Memory, sweep: Sweep, terms: Any) -> np.ndarray:
     """Measure the losses and their gradient on all rows."""
     memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
-    _weigh(problem, memory, sweep)
+    _weigh(memory, sweep, terms)
     return memory.totals
 
 
-def _weigh(problem: Any, memory: Memory, sweep: Sweep) -> None:
+def _weigh(memory: Memory, sweep: Sweep, terms: Any) -> None:
     """The objective, and the Newton decrement with the last matrices."""
-    terms, w = memory.penalty(problem), memory.u.reshape(memory.slope.shape)
+    w = memory.u.reshape(memory.slope.shape)
     memory.left = terms.minimise(memory.grams, memory.slope, w).gain
     memory.slack = np.maximum(sweep.surplus[1], 0.0)
     memory.decrement = 2.0 * float(memory.left.sum()) / memory.mass

@@ -36,6 +36,7 @@ class Sweep:
         self.mass = self.margins.mass
         self.scores = feed.room(self.n, n_outputs)
         self._before: Any = None
+        self._totals: Any = None
         self.surplus = np.zeros((3, self.margins.n_systems))
         self._size = max(256, PIECE // (coordinates.width * (n_outputs if loss.joint else 1)))
         self._piece = np.empty((min(self._size, self.n), coordinates.width))
@@ -48,10 +49,13 @@ class Sweep:
         gram = gram_of(self.margins.loss)
         totals, slope = np.zeros(self.margins.n_systems), np.zeros(u.shape)
         matrices: Any = 0.0
-        surplus = np.zeros_like(self.surplus)
+        surplus, flat = np.zeros_like(self.surplus), self.coordinates.constant(u)
         for part, X in self.feed.pieces(self._size):
             Z = self.coordinates.rows(X, self._piece)
-            np.matmul(Z, u.T, out=self.scores[part])
+            if flat is None:
+                np.matmul(Z, u.T, out=self.scores[part])
+            else:
+                self.scores[part] = flat
             margins = self.margins.take(part)
             values, slopes, bends = margins.derivatives(self.scores[part], lift)
             totals += values
@@ -62,7 +66,7 @@ class Sweep:
                 matrices = matrices + gram(Z, bends)
             elif grams is None:
                 matrices = matrices + diagonals(margins.loss, Z, bends)
-        self.surplus = surplus
+        self.surplus, self._totals = surplus, totals.copy()
         return totals, slope.reshape(len(totals), -1), matrices
 
     def hold(self) -> None:
@@ -72,16 +76,16 @@ class Sweep:
         self.scores, self._before = self._before, self.scores
 
     def along(self, t: np.ndarray) -> np.ndarray:
-        """The totals (S,) on the line from the weights that are held to the last ones, for a step length of each."""
+        """The totals (S,) on the line from the weights that are held to the last ones, for a step length of each.
+
+        At its end they are known.
+        """
+        if (t == 1).all():
+            return self._totals.copy()
         totals = (
             margins.total(self._before[part] + t * (self.scores[part] - self._before[part]))
             for part, margins in self.margins.runs()
         )
-        return sum(totals, np.zeros(self.margins.n_systems))
-
-    def constant(self, intercept: np.ndarray) -> np.ndarray:
-        """The totals (S,) of a model without features."""
-        totals = (margins.total(np.tile(intercept, (len(margins.y), 1))) for _, margins in self.margins.runs())
         return sum(totals, np.zeros(self.margins.n_systems))
 
     def smooth(self, widths: np.ndarray) -> None:

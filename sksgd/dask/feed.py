@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,13 +108,9 @@ class ClusterFeed(Feed):
     def _few(self, n: int) -> int:
         return max(1, min(n, int(LOOK / (16 * self.width))))
 
-    def sample(self, order: list[Future], n: int) -> Rows:
+    def sample(self, order: Callable[[], Any], n: int) -> Rows:
         share = min(1.0, self._few(n) / self._n)
-        parts = [
-            self.cluster.measured(sums.first_rows, one.block, mine, math.ceil(share * len(one)))
-            for one, mine in zip(self.held, order, strict=True)
-        ]
-        return self._rows(parts)
+        return self._rows([self.cluster.measured(sums.random_rows, one.block, share) for one in self.held])
 
     def glimpse(self, n: int) -> Rows:
         step = max(1, self._n // self._few(n))
@@ -124,7 +120,7 @@ class ClusterFeed(Feed):
         step = max(1, self._n // n)
         return self._rows([self.cluster.measured(sums.some_targets, one.block, step) for one in self.held])
 
-    def constant_loss(self, loss: Loss, intercept: np.ndarray) -> float:
+    def _mean_loss_of(self, loss: Loss, intercept: np.ndarray) -> float:
         with self.cluster.round():
             total, mass = self._sum(self._each(sums.constant_loss, loss, intercept))
         return float(total / mass)

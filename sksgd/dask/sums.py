@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -59,9 +60,9 @@ def some_rows(block: Block, step: int) -> Rows:
     return block.rows_at(np.arange(0, len(block), step))
 
 
-def first_rows(block: Block, order: tuple[np.ndarray, Any], n: int) -> Rows:
-    """The first rows of an order."""
-    return block.sample(order[0], n)
+def random_rows(block: Block, share: float) -> Rows:
+    """About this share of the rows, drawn at random."""
+    return block.sample(lambda: None, math.ceil(share * len(block)))
 
 
 # ---- sweeps ----------------------------------------------------------------------------------------------------------
@@ -116,11 +117,6 @@ def along(lens: Lens, block: Block, before: Measured, after: Measured, t: np.nda
     sweep.hold()
     sweep.scores = after.scores
     return sweep.along(t)
-
-
-def constant(lens: Lens, block: Block, intercept: np.ndarray) -> np.ndarray:
-    """See `Sweep.constant`."""
-    return lens.on(block).constant(intercept)
 
 
 def sizes(lens: Lens, block: Block, measured: Measured) -> np.ndarray:

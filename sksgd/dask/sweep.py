@@ -58,14 +58,10 @@ class ClusterSweep:
         self._before = self._measured
 
     def along(self, t: np.ndarray) -> np.ndarray:
-        """See `sksgd.core.sweeps.Sweep`; at the end of the line totals are known."""
+        """See `sksgd.core.sweeps.Sweep`."""
         if (t == 1).all():
             return self._totals.copy()
         return self._sum(sums.along, self._before, self._measured, [t] * len(self._before))
-
-    def constant(self, intercept: np.ndarray) -> np.ndarray:
-        """See `sksgd.core.sweeps.Sweep`."""
-        return self._sum(sums.constant, [intercept] * len(self.feed.held))
 
     def smooth(self, widths: np.ndarray) -> None:
         """See `sksgd.core.sweeps.Sweep`."""

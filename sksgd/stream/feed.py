@@ -260,9 +260,9 @@ class StreamFeed(Feed):
         rows = self.targets.take(places)
         return Rows(self._stack(found)[np.searchsorted(wanted, places)], rows.y, rows.weight)
 
-    def sample(self, order: Any, n: int) -> Rows:
+    def sample(self, order: Callable[[], Any], n: int) -> Rows:
         """The first rows of the first buffer."""
-        block, rows, _ = next(self.visits(order, last=1))
+        block, rows, _ = next(self.visits(order(), last=1))
         return block.rows_at(rows[:n])
 
     def glimpse(self, n: int) -> Rows:
@@ -286,7 +286,7 @@ class StreamFeed(Feed):
             first += len(block)
         return found
 
-    def constant_loss(self, loss: Loss, intercept: np.ndarray) -> float:
+    def _mean_loss_of(self, loss: Loss, intercept: np.ndarray) -> float:
         total, none = 0.0, np.empty((len(intercept), 0), self.dtype)
         for first in range(0, len(self), SOME):
             rows = self.targets.take(slice(first, first + SOME))
