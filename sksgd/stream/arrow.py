@@ -47,8 +47,9 @@ class ArrowSource(Source):
     weight : str, default=None
         The column of the row weights.
     features : list of str, default=None
-        The columns of X; None for all others, in the order of the dataset. Numbers and booleans of any type become
-        floats: float32 if all columns are that, else float64. Others need `transform`.
+        The columns of X; None for all others, in the order of the dataset, except the index of a data frame.
+        Numbers and booleans of any type become floats: float32 if all columns are that, else float64. Others need
+        `transform`.
     filter : pyarrow.compute.Expression, default=None
         The rows to read, such as ``pyarrow.dataset.field("year") >= 2020``.
     **options : dict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,16 @@ __all__ = ["Columns", "choose", "is_numeric"]
 
 
 def choose(
-    owner: object, names: list[str], target: Any, weight: str | None, features: list[str] | None
+    owner: object,
+    names: list[str],
+    target: Any,
+    weight: str | None,
+    features: list[str] | None,
+    index: Collection[str] = (),
 ) -> tuple[list[str], list[str]]:
-    """Names of target and feature columns, those of features being all others if None; all must be there."""
+    """Names of target and feature columns, all of which must be there; features None: all others but the index."""
     targets = [target] if isinstance(target, str) else list(target)
-    rest = [name for name in names if name not in targets and name != weight]
+    rest = [name for name in names if name not in {*targets, weight, *index}]
     chosen = rest if features is None else list(features)
     asked = {"target": targets, "weight": [] if weight is None else [weight], "features": chosen}
     for parameter, wanted in asked.items():
@@ -52,11 +58,11 @@ class Columns:
     target : str or list of str
     weight : str or None
     features : list of str or None
-        None: all others.
+        None: all others, except the index of a data frame.
     """
 
     def __init__(self, owner: object, schema: Any, target: Any, weight: str | None, features: list[str] | None):
-        self.targets, self.features = choose(owner, schema.names, target, weight, features)
+        self.targets, self.features = choose(owner, schema.names, target, weight, features, _index(schema))
         self.several, self.weight = not isinstance(target, str), weight
         self.types = {name: schema.field(name).type for name in self.all}
         self.narrow = all(is_narrow(self.types[name]) for name in self.features)
@@ -135,6 +141,12 @@ def is_narrow(type_: Any) -> bool:
     """Whether float32 holds the values as exactly as they were stored."""
     types = load("pyarrow", "ArrowSource").types
     return types.is_float32(type_) or types.is_float16(type_)
+
+
+def _index(schema: Any) -> list[str]:
+    """The columns in which pandas and dask keep the index of a data frame."""
+    about = schema.pandas_metadata or {}
+    return [name for name in about.get("index_columns", []) if isinstance(name, str)]
 
 
 def _some(names: list[str]) -> str:

@@ -29,7 +29,8 @@ class ParquetSource(ArrowSource):
     weight : str, default=None
         The column of the row weights.
     features : list of str, default=None
-        The columns of X; None for all others, in the order of the first file.
+        The columns of X; None for all others, in the order of the first file, except the index of a
+        data frame.
     filter : pyarrow.compute.Expression, default=None
         The rows to read; see `ArrowSource`.
     **options : dict
