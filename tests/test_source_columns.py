@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.dataset as ds
 import pytest
+from sklearn.preprocessing import StandardScaler
 
-from sksgd.stream import ArrowSource, ParquetSource
+from sksgd import LinearRegressor
+from sksgd.stream import ArrowSource, BlockError, IterableSource, ParquetSource, Source
 
 N = 60
 rng = np.random.default_rng(0)
@@ -38,3 +40,42 @@ def test_an_index_can_be_asked_for(tmp_path):
     INDEXED["named"].to_parquet(tmp_path / "0.parquet")
     source = ParquetSource(tmp_path, "y", features=["id", "a"])
     np.testing.assert_array_equal(rows(source), INDEXED["named"].reset_index()[["id", "a"]])
+
+
+X, Y = FRAME[["c", "a", "b"]], FRAME.y.to_numpy()
+#: As `X` with the columns in another order, and one that nobody asked for.
+TURNED = X[["b", "a", "c"]].assign(more=0.0)
+
+
+@pytest.mark.parametrize("transformed", [False, True])
+def test_columns_are_known_by_their_names_in_frames_beside_targets(transformed):
+    source = IterableSource([(X[:20], Y[:20]), (TURNED[20:40], Y[20:40]), (X[40:], Y[40:])], block_rows=9)
+    if transformed:
+        source = source.transform(StandardScaler(with_mean=False, with_std=False).fit(X))
+    assert source.feature_names == ["c", "a", "b"]
+    np.testing.assert_array_equal(rows(source), X)
+    np.testing.assert_array_equal(rows(source.take([0])), X)
+    model = LinearRegressor().fit(source)
+    assert model.feature_names_in_.tolist() == ["c", "a", "b"]
+    with pytest.raises(ValueError, match=r"the model was fitted to \['c', 'a', 'b'\]. Name them in this order"):
+        model.predict(IterableSource([(X[["a", "b", "c"]], Y)]))
+
+
+def test_a_frame_beside_targets_without_one_of_the_columns():
+    reading = IterableSource([(X, Y), (X.rename(columns={"a": "A"}), Y), (X, Y)]).read(0)
+    next(reading)
+    with pytest.raises(BlockError, match=r"the iterable, column 'a': .*The columns here are \['c', 'A', 'b'\]"):
+        next(reading)
+    assert len(next(reading)[1]) == N
+    array = next(IterableSource([(X.set_axis(range(3), axis=1), Y)]).read(0))[0]
+    np.testing.assert_array_equal(array, X)
+
+
+def test_the_names_of_a_source_of_ones_own_hold_for_the_frames_of_all_parts():
+    class Own(Source):
+        n_parts, feature_names = 2, ["c", "a", "b"]
+
+        def blocks(self, part):
+            yield [X, TURNED][part], Y
+
+    np.testing.assert_array_equal(rows(Own()), np.concatenate([X, X]))

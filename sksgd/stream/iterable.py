@@ -12,7 +12,7 @@ import numpy as np
 from ..checks import require
 from ..core.errors import BlockError
 from .columns import choose
-from .reading import Reading, checked_frame, is_narrow
+from .reading import Reading, checked_frame, column_names, is_narrow
 from .source import Source
 
 __all__ = ["IterableSource"]
@@ -25,8 +25,9 @@ class IterableSource(Source):
     ----------
     make : callable or iterable
         A function without arguments that returns a new iterator for each pass, or an object such as a list, of which
-        each loop begins anew. Items are ``(X, y)`` or ``(X, y, sample_weight)``, or, with `target`, data frames. Blocks
-        larger than `block_rows` are cut; otherwise they stay as they come.
+        each loop begins anew. Items are ``(X, y)`` or ``(X, y, sample_weight)``, or, with `target`, data frames. Where
+        X are data frames, columns are those of the first, in whatever order they come. Blocks larger than `block_rows`
+        are cut; otherwise they stay as they come.
     target : str or list of str, default=None
         The column of the targets, where items are data frames (of pandas, or with a method ``to_pandas``); a list, of
         any length, for targets of shape (n, K).
@@ -82,9 +83,11 @@ class IterableSource(Source):
     @functools.cached_property
     def feature_names(self) -> list[str] | None:  # type: ignore[override]
         """The columns of X, those of the first frame, which is read for it."""
-        if self.target is None or self.features is not None:
-            return None if self.features is None else list(self.features)
+        if self.features is not None:
+            return list(self.features)
         for item in self._items():
+            if self.target is None:
+                return column_names(item[0])
             return choose(self, list(_pandas(item).columns), self.target, self.weight, None)[1]
         return None
 

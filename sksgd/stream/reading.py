@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils.validation import _get_feature_names
 
 from ..core.errors import BlockError
 
@@ -24,6 +25,8 @@ class Reading(Iterator[Any]):
         self.source, self.part, self.blocks, self.check = source, part, blocks, check
         self.pieces: Iterator[Any] = iter(())
         self.n_features, self.rows = source.n_features, source.rows_per_block
+        #: The columns of data frames: where they are not known before reading, those of the first.
+        self.names = None if self.n_features is None else source.feature_names
 
     def __next__(self) -> Any:
         while True:
@@ -61,7 +64,7 @@ def checked_frame(block: Any, reading: Reading) -> tuple[Any, np.ndarray, np.nda
     if not isinstance(block, tuple) or len(block) not in (2, 3):
         raise BlockError(f"a block must be a tuple (X, y) or (X, y, sample_weight), not a {type(block).__name__}.")
     X, (y, weight) = block[0], checked_targets(block[1:], reading)
-    X = X if hasattr(X, "shape") else np.asarray(X)
+    X = _in_order(X, reading) if hasattr(X, "shape") else np.asarray(X)
     if len(X.shape) != 2:
         raise BlockError(f"X must be 2-dimensional, (rows, features), but has shape {X.shape}.")
     n, d = X.shape
@@ -74,6 +77,25 @@ def checked_frame(block: Any, reading: Reading) -> tuple[Any, np.ndarray, np.nda
     if reading.rows is None and n:
         reading.rows = reading.source.rows_of_size(row_bytes(X))
     return X, y, weight
+
+
+def _in_order(X: Any, reading: Reading) -> Any:
+    """The columns of a data frame that are wanted, in their order; an array as it is."""
+    names = column_names(X)
+    if names is None:
+        return X
+    if reading.names is None:
+        reading.names = names
+    for name in reading.names:
+        if name not in names:
+            raise BlockError(f"the column is missing. The columns here are {names}.", column=name)
+    return X if names == reading.names else X[reading.names]
+
+
+def column_names(X: Any) -> list[str] | None:
+    """The columns of a data frame, if it is one and they are strings."""
+    names = _get_feature_names(X)
+    return None if names is None else names.tolist()
 
 
 def checked_targets(block: Any, reading: Reading) -> tuple[np.ndarray, np.ndarray | None]:

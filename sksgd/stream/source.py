@@ -49,7 +49,8 @@ class Source(Options, Supply):
     Attributes
     ----------
     feature_names : list of str or None
-        The columns of X, if they have names.
+        The columns of X, if they have names. Data frames that `blocks` gives need not have them in this order; without
+        it, those of a part are put in the order of the first.
     n_features : int or None
         Their number, if it is known before reading.
     n_parts : int
