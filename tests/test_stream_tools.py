@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from sksgd import LinearRegressor
+from sksgd.stream import IterableSource, NumpySource
 from sksgd.stream.ahead import ahead
 from sksgd.stream.buffer import Buffer
 from sksgd.stream.spill import SHARE, Growing, room
@@ -159,3 +161,26 @@ def test_wide_sparse_rows():
     found = buffer.rows()
     assert (found.dtype, found.shape, found.nnz) == (np.float32, (4, 2**41), 4)
     assert found.indices.tolist() == [3, 2**40] * 2
+
+
+def test_a_long_list_is_shown_by_its_length():
+    blocks = [(np.zeros((4, 2)), np.zeros(4))] * 60
+    assert repr(IterableSource(blocks, block_rows=2)) == "IterableSource(<list of 60 items>, block_rows=2)"
+    two = "(<ndarray of shape (4, 2)>, <ndarray of shape (4,)>)"
+    assert repr(IterableSource(blocks[:2])) == f"IterableSource([{two}, {two}])"
+
+
+def test_a_source_is_shown_as_often_whatever_the_number_of_passes():
+    class Shown(NumpySource):
+        times = 0
+
+        def __repr__(self):
+            Shown.times += 1
+            return "a source"
+
+    source, times = Shown(np.eye(40), np.arange(40), block_rows=4, buffer_rows=8), []
+    for max_iter in (1, 3):
+        Shown.times = 0
+        LinearRegressor(optimizer="sgd", max_iter=max_iter, tol=None).fit(source)
+        times.append(Shown.times)
+    assert times[0] == times[1]

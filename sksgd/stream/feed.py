@@ -57,6 +57,7 @@ class StreamFeed(Feed):
         if weight is not None and not (positive := weight > 0).all():
             kept = positive if kept is None else kept & positive
         self.source, self.survey, self._mask = source, survey, kept
+        self._name = repr(source)  # once, as it may be long
         self.shape, self.dtype, self.sparse = survey.shape, survey.dtype, survey.sparse
         #: No rows, but of the kind that they are.
         self._like: Any = sp.csr_array(self.shape) if self.sparse else np.empty((0, self.shape[1]))
@@ -92,7 +93,7 @@ class StreamFeed(Feed):
         if not 0 < len(self) <= self._buffer_rows:
             return self
         X = self._stack([block.X for block in self.blocks()])
-        return Block(X, self.targets.y, self.targets.weight, source=repr(self.source))
+        return Block(X, self.targets.y, self.targets.weight, source=self._name)
 
     def _stack(self, parts: list[Any]) -> Any:
         return sp.vstack(parts, format="csr") if self.sparse else np.concatenate(parts)
@@ -146,7 +147,7 @@ class StreamFeed(Feed):
 
     def _block(self, X: Any, places: Any) -> Block:
         rows = self.targets.take(places)
-        block = Block(X, rows.y, rows.weight, source=repr(self.source), offset=int(places[0]))
+        block = Block(X, rows.y, rows.weight, source=self._name, offset=int(places[0]))
         block.at = places
         return block
 

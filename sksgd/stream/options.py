@@ -21,6 +21,8 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([kmgt]?)(i?)b?\s*", re.IGNORECA
 _BLOCKS = 32
 #: Fewer rows would be read, checked and handed over at a cost above that of learning them.
 _FEWEST_ROWS = 256
+#: Items of a list that `repr` shows.
+_SHOWN = 10
 
 
 def n_bytes(size: Any) -> int | None:
@@ -123,15 +125,20 @@ class Options:
             if parameter.kind is parameter.VAR_KEYWORD:
                 continue
             value, required = getattr(self, name, parameter.default), parameter.default is parameter.empty
-            if required or (value is not parameter.default and repr(value) != repr(parameter.default)):
+            if required or (value is not parameter.default and _shown(value) != _shown(parameter.default)):
                 shown.append(_shown(value) if required else f"{name}={_shown(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
 def _shown(value: Any) -> str:
-    """A value for `repr`: data by their shape."""
+    """A value for `repr`: data by their shape, long lists by their length."""
     shape, kind = getattr(value, "shape", None), type(value)
     without: Any = object.__repr__
     if shape is not None:
         return f"<{kind.__name__} of shape {tuple(shape)}>"
+    if isinstance(value, (list, tuple)):
+        if len(value) > _SHOWN:
+            return f"<{kind.__name__} of {len(value)} items>"
+        brackets = "[]" if isinstance(value, list) else "()"
+        return ", ".join(map(_shown, value)).join(brackets)
     return f"<{kind.__name__}>" if kind.__repr__ is without else repr(value)
