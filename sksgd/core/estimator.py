@@ -115,6 +115,11 @@ class BaseLinearSGD(TrainingSupport, Intake, Resuming, Reports):
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         """One pass over a block of a stream; see the `partial_fit` of the subclasses."""
+        if isinstance(X, Supply):
+            raise TypeError(
+                f"X must be rows in memory, not {X!r}. Call partial_fit for its blocks, (X, y, sample_weight) in "
+                "source.read(part), or call fit."
+            )
         resumed = hasattr(self, "_state")
         if resumed:
             self._validate_params()  # scikit-learn does so in the first call only

@@ -24,8 +24,8 @@ class NumpySource(Source):
     ----------
     X : array, sparse matrix, memory map, or path of a ``.npy`` file, of shape (n, n_features)
         Arrays and sparse matrices in memory are not copied if they are in C order, float64 or float32, or CSR.
-    y : array, memory map, or path of a ``.npy`` file, of shape (n,) or (n, K)
-        Targets.
+    y : array, memory map, or path of a ``.npy`` file, of shape (n,) or (n, K), or None
+        Targets; None where rows are for predictions only.
     sample_weight : array, memory map, or path of a ``.npy`` file, of shape (n,), default=None
         Row weights.
     **options : dict
@@ -56,7 +56,7 @@ class NumpySource(Source):
         self.X, self.y, self.sample_weight = (_kept(values) for values in (X, y, sample_weight))
         shapes = {name: self._shape(name) for name in ("X", "y", "sample_weight")}
         require(len(shapes["X"] or ()) == 2, self, "X", shapes["X"], "must have shape (n, n_features)")
-        require(len(shapes["y"] or ()) in (1, 2), self, "y", shapes["y"], "must have shape (n,) or (n, K)")
+        require(len(shapes["y"] or (0,)) in (1, 2), self, "y", shapes["y"], "must have shape (n,) or (n, K)")
         assert shapes["X"] is not None
         self._n, self._d = shapes["X"]
         for name, shape in shapes.items():
@@ -111,6 +111,11 @@ class NumpySource(Source):
     def n_rows(self, part: int) -> int:
         rows = self._rows(part)
         return rows.stop - rows.start
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there are targets."""
+        return self.y is not None
 
     def blocks(self, part: int) -> Iterator[Any]:
         rows = self._rows(part)

@@ -41,9 +41,9 @@ class ArrowSource(Source):
     ----------
     dataset : pyarrow.dataset.Dataset
         As `pyarrow.dataset.dataset` makes it.
-    target : str or list of str
-        The column of the targets; a list, of any length, for targets of shape (n, K). Values may be missing in
-        features (NaN in X), but not here.
+    target : str, list of str, or None
+        The column of the targets; a list, of any length, for targets of shape (n, K); None where rows are for
+        predictions only. Values may be missing in features (NaN in X); here only for predictions.
     weight : str, default=None
         The column of the row weights.
     features : list of str, default=None
@@ -81,7 +81,7 @@ class ArrowSource(Source):
     def __init__(
         self,
         dataset: Any,
-        target: str | list[str],
+        target: str | list[str] | None,
         *,
         weight: str | None = None,
         features: list[str] | None = None,
@@ -152,6 +152,16 @@ class ArrowSource(Source):
 
     def n_rows(self, part: int) -> int | None:
         return self._parts[part].rows
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there are targets."""
+        return bool(self._columns.targets)
+
+    def unlabelled(self) -> ArrowSource:
+        source = self.replace()
+        source._columns = self._columns.unlabelled()
+        return source
 
     def blocks(self, part: int) -> Iterator[Any]:
         self._columns.require_numbers()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection
 from typing import Any
 
@@ -21,11 +22,11 @@ def choose(
     target: Any,
     weight: str | None,
     features: list[str] | None,
-    index: Collection[str] = (),
+    aside: Collection[str] = (),
 ) -> tuple[list[str], list[str]]:
-    """Names of target and feature columns, all of which must be there; features None: all others but the index."""
-    targets = [target] if isinstance(target, str) else list(target)
-    rest = [name for name in names if name not in {*targets, weight, *index}]
+    """Names of target and feature columns, all of which must be there; features None: all others but those `aside`."""
+    targets = named(target)
+    rest = [name for name in names if name not in {*targets, weight, *aside}]
     chosen = rest if features is None else list(features)
     asked = {"target": targets, "weight": [] if weight is None else [weight], "features": chosen}
     for parameter, wanted in asked.items():
@@ -37,13 +38,18 @@ def choose(
                     f"The columns are {_some(names)}."
                 )
     twice = [name for name in chosen if name in targets or name == weight or chosen.count(name) > 1]
-    if twice or not targets or not chosen:
+    if twice or not chosen or (target is not None and not targets):
         what = f"{twice[0]!r} would be used twice" if twice else "there must be a target and a feature"
         raise InvalidParameterError(
             f"The columns of {type(owner).__name__} do not fit: {what}. Got target={target!r}, weight={weight!r}, "
             f"features={features!r}; the columns are {_some(names)}."
         )
     return targets, chosen
+
+
+def named(columns: str | list[str] | None) -> list[str]:
+    """Columns as a list: one of them, several or none."""
+    return [columns] if isinstance(columns, str) else list(columns or [])
 
 
 class Columns:
@@ -55,7 +61,7 @@ class Columns:
         For messages.
     schema : pyarrow.Schema
         That of the first file.
-    target : str or list of str
+    target : str, list of str, or None
     weight : str or None
     features : list of str or None
         None: all others, except the index of a data frame.
@@ -73,6 +79,12 @@ class Columns:
                     f"{type(owner).__name__} cannot take column {name!r} as target or weight: its type is "
                     f"{self.types[name]}. Numbers are needed, or for labels strings or booleans."
                 )
+
+    def unlabelled(self) -> Columns:
+        """The features alone."""
+        other = copy.copy(self)
+        other.targets, other.weight = [], None
+        return other
 
     @property
     def labels(self) -> list[str]:

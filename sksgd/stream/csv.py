@@ -27,8 +27,9 @@ class CSVSource(ArrowSource):
     ----------
     path : str, path or list of these
         Files, folders (with all ``.csv`` files in them, also compressed as ``.csv.gz``), or patterns.
-    target : str or list of str
-        The column of the targets; a list, of any length, for targets of shape (n, K).
+    target : str, list of str, or None
+        The column of the targets; a list, of any length, for targets of shape (n, K); None where rows are for
+        predictions only.
     weight : str, default=None
         The column of the row weights.
     features : list of str, default=None
@@ -62,7 +63,7 @@ class CSVSource(ArrowSource):
     def __init__(
         self,
         path: Any,
-        target: str | list[str],
+        target: str | list[str] | None,
         *,
         weight: str | None = None,
         features: list[str] | None = None,

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..checks import require
 from ..core.errors import BlockError
-from .columns import choose
+from .columns import choose, named
 from .reading import Reading, checked_frame, column_names, is_narrow
 from .source import Source
 
@@ -25,7 +25,8 @@ class IterableSource(Source):
     ----------
     make : callable or iterable
         A function without arguments that returns a new iterator for each pass, or an object such as a list, of which
-        each loop begins anew. Items are ``(X, y)`` or ``(X, y, sample_weight)``, or, with `target`, data frames. Where
+        each loop begins anew. Items are ``(X, y)`` or ``(X, y, sample_weight)``, or, with `target`, data frames; y is
+        None, or the column of the targets may be missing, where rows are for predictions only. Where
         X are data frames, columns are those of the first, in whatever order they come. Blocks larger than `block_rows`
         are cut; otherwise they stay as they come.
     target : str or list of str, default=None
@@ -58,6 +59,8 @@ class IterableSource(Source):
     [[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0]]]
     """
 
+    _reads_labels = True
+
     def __init__(
         self,
         make: Callable[[], Iterable[Any]] | Iterable[Any],
@@ -86,15 +89,25 @@ class IterableSource(Source):
         if self.features is not None:
             return list(self.features)
         for item in self._items():
-            if self.target is None:
-                return column_names(item[0])
-            return choose(self, list(_pandas(item).columns), self.target, self.weight, None)[1]
+            return column_names(item[0]) if self.target is None else self._features_of(_pandas(item))
         return None
+
+    def _features_of(self, frame: Any) -> list[str]:
+        """The columns of X in a data frame, all of which must be there, as must the labels if they are read."""
+        names, labels = list(frame.columns), (self.target, self.weight)
+        if self._reads_labels:
+            return choose(self, names, *labels, self.features)[1]
+        return choose(self, names, None, None, self.features, [name for one in labels for name in named(one)])[1]
 
     @property
     def n_features(self) -> int | None:
         """The number of columns of X, where `features` tell."""
         return None if self.features is None else len(self.features)
+
+    def unlabelled(self) -> IterableSource:
+        source = self.replace()
+        source._reads_labels = False
+        return source
 
     def name(self, part: int) -> str:
         return "the iterable"
@@ -131,14 +144,15 @@ class _FromFrame:
 
     def __call__(self, item: Any) -> Any:
         frame, source = _pandas(item), self.source
-        target, weight = source.target, source.weight
+        target, weight = (source.target, source.weight) if source._reads_labels else (None, None)
         if self.features is None:
-            self.features = choose(source, list(frame.columns), target, weight, source.features)[1]
-        labels = [target] if isinstance(target, str) else list(target or [])
-        for name in [*self.features, *labels, *([] if weight is None else [weight])]:
+            self.features = source._features_of(frame)
+        for name in [*self.features, *named(target), *named(weight)]:
             if name not in frame.columns:
                 raise BlockError("the column is missing.", column=name)
-        complete = [_complete(frame, name) for name in labels]
+        if target is None:
+            return self.rows_of(frame[self.features]), None
+        complete = [_complete(frame, name) for name in named(target)]
         y = complete[0] if isinstance(target, str) else np.column_stack(complete)
         return self.rows_of(frame[self.features]), y, None if weight is None else _complete(frame, weight)
 

@@ -24,8 +24,9 @@ class ParquetSource(ArrowSource):
     path : str, path or list of these
         Files, folders (with all ``.parquet`` files in them), or patterns such as ``"train/*.parquet"``. In a folder,
         directories named as in ``year=2020/`` add a column. For remote files, see `ArrowSource`.
-    target : str or list of str
-        The column of the targets; a list, of any length, for targets of shape (n, K).
+    target : str, list of str, or None
+        The column of the targets; a list, of any length, for targets of shape (n, K); None where rows are for
+        predictions only.
     weight : str, default=None
         The column of the row weights.
     features : list of str, default=None
@@ -63,7 +64,7 @@ class ParquetSource(ArrowSource):
     def __init__(
         self,
         path: Any,
-        target: str | list[str],
+        target: str | list[str] | None,
         *,
         weight: str | None = None,
         features: list[str] | None = None,

@@ -42,6 +42,16 @@ class Parts(Source):
     def n_rows(self, part: int) -> int | None:
         return self.source.n_rows(self.parts[part])
 
+    @property
+    def labelled(self) -> bool:
+        """Whether there are targets."""
+        return self.source.labelled
+
+    def unlabelled(self) -> Source:
+        other = self.replace()
+        other.source = self.source.unlabelled()
+        return other
+
     def blocks(self, part: int) -> Iterator[Any]:
         return self._whole.read(self.parts[part])
 

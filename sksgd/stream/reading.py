@@ -45,7 +45,7 @@ class Reading(Iterator[Any]):
             self.pieces = self._cut(block)
 
     def _cut(self, block: tuple[Any, ...]) -> Iterator[Any]:
-        n = len(block[-2])
+        n = block[0].shape[0]
         rows = self.rows or n
         if n <= rows:
             return iter([block] if n else [])
@@ -53,17 +53,17 @@ class Reading(Iterator[Any]):
         return (tuple(None if array is None else array[part] for array in block) for part in parts)
 
 
-def checked(block: Any, reading: Reading) -> tuple[Any, np.ndarray, np.ndarray | None]:
+def checked(block: Any, reading: Reading) -> tuple[Any, np.ndarray | None, np.ndarray | None]:
     """A block as `Source.read` promises it."""
     X, *rest = checked_frame(block, reading)
     return _matrix(X), *rest
 
 
-def checked_frame(block: Any, reading: Reading) -> tuple[Any, np.ndarray, np.ndarray | None]:
+def checked_frame(block: Any, reading: Reading) -> tuple[Any, np.ndarray | None, np.ndarray | None]:
     """A block as `Source.frames` promises it: X is 2-dimensional, and may hold anything."""
     if not isinstance(block, tuple) or len(block) not in (2, 3):
         raise BlockError(f"a block must be a tuple (X, y) or (X, y, sample_weight), not a {type(block).__name__}.")
-    X, (y, weight) = block[0], checked_targets(block[1:], reading)
+    X, (y, weight) = block[0], (None, None) if block[1] is None else checked_targets(block[1:], reading)
     X = _in_order(X, reading) if hasattr(X, "shape") else np.asarray(X)
     if len(X.shape) != 2:
         raise BlockError(f"X must be 2-dimensional, (rows, features), but has shape {X.shape}.")
@@ -72,7 +72,7 @@ def checked_frame(block: Any, reading: Reading) -> tuple[Any, np.ndarray, np.nda
         reading.n_features = d
     if d != reading.n_features:
         raise BlockError(f"X has {d} columns, where {reading.n_features} are expected.")
-    if len(y) != n:
+    if y is not None and len(y) != n:
         raise BlockError(f"X has {n} rows, but y has {len(y)}.")
     if reading.rows is None and n:
         reading.rows = reading.source.rows_of_size(row_bytes(X))
@@ -100,6 +100,8 @@ def column_names(X: Any) -> list[str] | None:
 
 def checked_targets(block: Any, reading: Reading) -> tuple[np.ndarray, np.ndarray | None]:
     """Targets and weights as `Source.read_targets` promises them."""
+    if block[0] is None:
+        raise BlockError("there are no targets: y is None. Only predictions can do without.")
     y, weight = np.asarray(block[0]), block[1] if len(block) > 1 else None
     if y.ndim not in (1, 2):
         raise BlockError(f"y must have shape (n,) or (n, n_outputs), not {y.shape}.")

@@ -15,8 +15,8 @@ from .reading import Reading, checked, checked_targets
 
 __all__ = ["Source"]
 
-#: X, y and row weights or None.
-Block = tuple[Any, np.ndarray, np.ndarray | None]
+#: X, y or None, and row weights or None.
+Block = tuple[Any, Any, np.ndarray | None]
 
 
 class Source(Options, Supply):
@@ -87,6 +87,8 @@ class Source(Options, Supply):
     def blocks(self, part: int) -> Iterator[Any]:
         """Yield ``(X, y)`` or ``(X, y, sample_weight)``, of any number of rows; the same ones in every call.
 
+        Where there is nothing to learn from, as rows are for predictions only, y is None.
+
         Parameters
         ----------
         part : int
@@ -147,6 +149,21 @@ class Source(Options, Supply):
         """The number of columns of X, where it is known before reading."""
         return None if self.feature_names is None else len(self.feature_names)
 
+    @property
+    def labelled(self) -> bool:
+        """Whether there are targets, without which rows are for predictions only; of single blocks y tells."""
+        return True
+
+    def unlabelled(self) -> Source:
+        """A source of the same rows that does not read targets and weights, where it can do without.
+
+        Returns
+        -------
+        source : Source
+            Its blocks may have None for both.
+        """
+        return self
+
     # ---- what is read from it ----------------------------------------------------------------------------------------
 
     @property
@@ -168,9 +185,9 @@ class Source(Options, Supply):
         -------
         blocks : iterator of (X, y, sample_weight)
             X is a C-ordered array or a CSR matrix of shape (n, n_features), float64 or float32, y an array of shape
-            (n,) or (n, K), sample_weight an array of shape (n,), float64, or None. After a `BlockError` the iterator
-            goes on with the next block if the part can be read on, and ends otherwise. An error takes the place of a
-            block.
+            (n,) or (n, K), or None where there are no targets, sample_weight an array of shape (n,), float64, or None.
+            After a `BlockError` the iterator goes on with the next block if the part can be read on, and ends
+            otherwise. An error takes the place of a block.
 
         Raises
         ------

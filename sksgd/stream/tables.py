@@ -49,8 +49,10 @@ def matrix(batch: Any, columns: Columns) -> np.ndarray:
     return numbers.to_tensor(null_to_nan=True, row_major=True).to_numpy()
 
 
-def labels(batch: Any, columns: Columns) -> tuple[np.ndarray, np.ndarray | None]:
-    """Targets and weights of a record batch."""
+def labels(batch: Any, columns: Columns) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Targets and weights of a record batch; None without targets."""
+    if not columns.targets:
+        return None, None
     targets = [_complete(batch, name) for name in columns.targets]
     y = np.column_stack(targets) if columns.several else targets[0]
     if columns.weight is None:

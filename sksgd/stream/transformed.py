@@ -69,6 +69,16 @@ class Transformed(Source):
         """The source, in blocks that are no larger afterwards."""
         return self.source.replace(**self.options | {"block_rows": self.rows_per_block})
 
+    @property
+    def labelled(self) -> bool:
+        """Whether there are targets."""
+        return self.source.labelled
+
+    def unlabelled(self) -> Source:
+        other = self.replace()
+        other.source = self.source.unlabelled()
+        return other
+
     def blocks(self, part: int) -> Iterator[Any]:
         return map(self._block, self._before.frames(part))
 
