@@ -1,8 +1,12 @@
 """Which columns of tables and data frames a source reads, under which names, in which order and of which types."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 from sklearn.preprocessing import StandardScaler
 
@@ -79,3 +83,44 @@ def test_the_names_of_a_source_of_ones_own_hold_for_the_frames_of_all_parts():
             yield [X, TURNED][part], Y
 
     np.testing.assert_array_equal(rows(Own()), np.concatenate([X, X]))
+
+
+#: Two files with the same columns of other types.
+RETYPED = {
+    "integers first": (pa.int64(), [1, 2], pa.float64(), [1.5, 2.5]),
+    "narrow first": (pa.float32(), [0.5, 1.5], pa.float64(), [0.1, 2**30 + 1.0]),
+    "booleans first": (pa.bool_(), [True, False], pa.int8(), [3, -4]),
+    "unsigned first": (pa.uint64(), [1, 2**40], pa.int16(), [-1, 2]),
+    "nothing first": (pa.null(), [None, None], pa.float32(), [0.5, 1.5]),
+    "decimals": (pa.decimal128(5, 2), [Decimal("1.25"), Decimal(2)], pa.int64(), [3, 4]),
+}
+
+
+@pytest.mark.parametrize("name", RETYPED)
+def test_a_filter_reads_files_of_several_types_as_no_filter_does(name, tmp_path):
+    types, values = RETYPED[name][::2], RETYPED[name][1::2]
+    for i in range(2):
+        x = pa.array(values[i], types[i])
+        columns = {"k": [0, 1], "x": x, "y": x.cast(pa.float32()).fill_null(0) if x.null_count else x}
+        pq.write_table(pa.table(columns), tmp_path / f"{i}.parquet")
+    expected = np.array([np.nan if value is None else float(value) for value in [*values[0], *values[1]]])
+    asked = [
+        (None, [True] * 4),
+        (ds.field("k") == 1, [False, True] * 2),
+        (ds.field("x").is_valid(), ~np.isnan(expected)),
+    ]
+    if pa.types.is_float64(types[1]):
+        asked.append((ds.field("x") > 1.2, expected > 1.2))
+    for wanted, kept in asked:
+        source = ParquetSource(tmp_path, "y", features=["x"], filter=wanted)
+        found = [block for part in range(source.n_parts) for block in source.read(part)]
+        assert {block[0].dtype for block in found} == {np.dtype(float)}
+        np.testing.assert_array_equal(np.concatenate([block[0][:, 0] for block in found]), expected[kept])
+        np.testing.assert_array_equal(np.concatenate([block[1] for block in found]), np.nan_to_num(expected)[kept])
+
+
+def test_a_filter_may_ask_for_a_column_of_several_types_that_is_not_read(tmp_path):
+    for i, day in enumerate(([1, 2], [1.5, 2.5])):
+        pq.write_table(pa.table({"day": day, "x": [0.0, 1.0], "y": [2 * i, 2 * i + 1]}), tmp_path / f"{i}.parquet")
+    source = ParquetSource(tmp_path, "y", features=["x"], filter=ds.field("day") > 1.2)
+    assert [block[1].tolist() for part in range(source.n_parts) for block in source.read(part)] == [[1], [2, 3]]

@@ -99,8 +99,8 @@ class ArrowSource(Source):
     def _plan(self, dataset: Any) -> None:
         """Find columns and parts."""
         self._columns = Columns(self, dataset.schema, self.target, self.weight, self.features)
-        self._schema = dataset.schema
-        found = [part for fragment in dataset.get_fragments(filter=self.filter) for part in self._parts_of(fragment)]
+        seen = [(fragment, *self._looked_at(fragment)) for fragment in dataset.get_fragments(filter=self.filter)]
+        found = [part for of_one in seen for part in self._parts_of(*of_one)]
         faults = [part.fault for part in found if part.fault is not None]
         if faults and self.on_bad_block == "raise":
             raise faults[0]
@@ -108,9 +108,10 @@ class ArrowSource(Source):
             raise ValueError(f"{self!r} has no rows. Check the path and the filter.")
         self._parts = found
 
-    def _parts_of(self, fragment: Any) -> list[_Part]:
+    def _looked_at(self, fragment: Any) -> tuple[list[int], BlockError | None]:
+        """The rows of each row group, where there are row groups, and what is wrong with the file, if anything."""
         if not hasattr(fragment, "split_by_row_group"):
-            return [_Part(fragment)]
+            return [], None
         errors = (OSError, load("pyarrow", "ArrowSource").ArrowException)
         try:
             with _opened(fragment) as file:
@@ -122,12 +123,16 @@ class ArrowSource(Source):
             fault.__cause__ = error
         if fault is not None:
             fault.where = _path(fragment)
+        return sizes, fault
+
+    def _parts_of(self, fragment: Any, sizes: list[int], fault: BlockError | None) -> list[_Part]:
+        if fault is not None or not hasattr(fragment, "split_by_row_group"):
             return [_Part(fragment, fault=fault)]
         if self.filter is None:
             return [_Part(fragment, i, rows) for i, rows in enumerate(sizes) if rows]
         # Of another, as it keeps the metadata of its file.
         fresh = fragment.format.make_fragment(fragment.path, fragment.filesystem, fragment.partition_expression)
-        kept = fresh.split_by_row_group(filter=self.filter, schema=self._schema)
+        kept = fresh.split_by_row_group(filter=self.filter, schema=self._columns.schema)
         return [_Part(fragment, group.row_groups[0].id) for group in kept]
 
     @property
@@ -184,12 +189,12 @@ class ArrowSource(Source):
         if part.fault is not None:
             raise copy.copy(part.fault)  # whoever catches it adds to it
         if part.row_group is not None and self.filter is None:
-            yield from _row_group(part, names, rows, self._schema)
+            yield from _row_group(part, names, rows, self._columns.schema)
             return
         fragment, scan = part.fragment, {}
         if part.row_group is not None:
             ds = load("pyarrow.dataset", "ArrowSource")
-            fragment = fragment.subset(row_group_ids=[part.row_group], schema=self._schema)
+            fragment = fragment.subset(row_group_ids=[part.row_group], schema=self._columns.schema)
             scan["fragment_scan_options"] = ds.ParquetFragmentScanOptions(
                 use_buffered_stream=True, buffer_size=_BUFFER, pre_buffer=False
             )
@@ -198,7 +203,7 @@ class ArrowSource(Source):
             if fault is not None:
                 raise fault
         yield from fragment.to_batches(
-            schema=self._schema,
+            schema=self._columns.schema,
             columns=names,
             filter=self.filter,
             batch_size=rows,

@@ -71,6 +71,8 @@ class Columns:
         self.targets, self.features = choose(owner, schema.names, target, weight, features, _index(schema))
         self.several, self.weight = not isinstance(target, str), weight
         self.types = {name: schema.field(name).type for name in self.all}
+        #: The schema with types that hold the values of all files; a filter may ask for columns that are not read.
+        self.schema = schema
         self.narrow = all(is_narrow(self.types[name]) for name in self.features)
         for name in self.labels:
             text = name != weight and is_text(self.types[name])
@@ -118,11 +120,11 @@ class Columns:
             first, here = self.types[name], schema.field(name).type
             if is_numeric(first) != is_numeric(here) or is_text(first) != is_text(here):
                 return BlockError(f"the type is {here} here, but {first} in the first file.", column=name)
-        self.narrow = self.narrow and not (types and self._widened(schema))
+        if types:
+            self.narrow = self.narrow and all(is_narrow(schema.field(name).type) for name in self.features)
+            if not schema.equals(self.schema):
+                self.schema = _joined(self.schema, schema)
         return None
-
-    def _widened(self, schema: Any) -> bool:
-        return not all(is_narrow(schema.field(name).type) for name in self.features)
 
     def require_numbers(self) -> None:
         """Raise unless X can be made without a transformer."""
@@ -153,6 +155,23 @@ def is_narrow(type_: Any) -> bool:
     """Whether float32 holds the values as exactly as they were stored."""
     types = load("pyarrow", "ArrowSource").types
     return types.is_float32(type_) or types.is_float16(type_)
+
+
+def _joined(first: Any, second: Any) -> Any:
+    """The first schema with types of numbers that hold those of the second, too."""
+    types = dict(zip(second.names, second.types, strict=True))
+    fields = [field.with_type(_common(field.type, types.get(field.name, field.type))) for field in first]
+    return load("pyarrow", "ArrowSource").schema(fields)
+
+
+def _common(first: Any, second: Any) -> Any:
+    """The type of numbers of two types together, as NumPy has it; else the first."""
+    if first == second or not (is_numeric(first) and is_numeric(second)):
+        return first
+    pa = load("pyarrow", "ArrowSource")
+    plain = (pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean)
+    kinds = [kind.to_pandas_dtype() if any(is_(kind) for is_ in plain) else np.float64 for kind in (first, second)]
+    return pa.from_numpy_dtype(np.promote_types(*kinds))
 
 
 def _index(schema: Any) -> list[str]:
