@@ -271,15 +271,6 @@ def test_rows_are_filtered_and_directories_are_columns(tmp_path):
         assert filtered.n_rows(0) is None
 
 
-def test_a_csv_column_may_begin_with_integers_or_with_nothing(tmp_path):
-    rows = [*(f"1,,{i % 2}" for i in range(300_000)), "1.5,2.5,1"]
-    (tmp_path / "a.csv").write_text("a,b,y\n" + "\n".join(rows))
-    values = np.concatenate([block[0] for block in all_blocks(CSVSource(tmp_path, "y"))])
-    assert (values[:-1, 0] == 1).all()
-    assert np.isnan(values[:-1, 1]).all()
-    assert values[-1].tolist() == [1.5, 2.5]
-
-
 def test_frames_of_other_libraries(tmp_path):
     for item in (pl.from_pandas(FRAME), pa.Table.from_pandas(FRAME, preserve_index=False)):
         assert_same(all_blocks(IterableSource([item], target="y", weight="w", block_rows=9)), X, Y, W)

@@ -21,7 +21,8 @@ _COLUMN = re.compile(r"In CSV column #(\d+): (.*)", re.DOTALL)
 class CSVSource(ArrowSource):
     r"""CSV files, compressed or not. Each is a part and is read in constant memory.
 
-    Types are those of the first rows of the first file, except that all features with numbers are read as float64.
+    Types are those of the first rows of the first file, except that all features with numbers are read as float64;
+    booleans become 0 and 1.
 
     Parameters
     ----------
@@ -86,13 +87,14 @@ class CSVSource(ArrowSource):
             raise BlockError(f"the file cannot be read: {error}", found[0]) from error
         features = Columns(self, schema, target, weight, features).features
         given = getattr(convert_options, "column_types", {})
-        # A column may begin with integers, or with missing values, and go on with fractions.
-        fields = [
-            field.with_type(pa.float64())
-            if field.name in features and field.name not in given and is_numeric(field.type)
-            else field
+        # A column may begin with integers, or with missing values, and go on with fractions. Booleans become floats
+        # later, as words that stand for them cannot be read as such.
+        floats = {
+            field.name
             for field in schema
-        ]
+            if field.name not in given and is_numeric(field.type) and not pa.types.is_boolean(field.type)
+        }.intersection(features)
+        fields = [field.with_type(pa.float64()) if field.name in floats else field for field in schema]
         self._plan(ds.dataset(found, format=kind, schema=pa.schema(fields)))
 
     def _batches(self, part: Any, names: list[str], rows: int) -> Iterator[Any]:
