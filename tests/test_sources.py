@@ -69,7 +69,8 @@ def svmlight(folder):
     text = folder / "text"
     dump_svmlight_file(X, Y, str(text), zero_based=False, comment="of a test")
     lines = text.read_text().splitlines(keepends=True)
-    lines[5:5] = ["# in between\n", "\n"]
+    lines[5:5] = ["# in between\n", "\n", "  \t# and this\n"]
+    lines[10:20] = [f" {line}" if i % 2 else f"\t {line}" for i, line in enumerate(lines[10:20])]
     (folder / "one.svm").write_text("".join(lines[:30]))
     (folder / "two.libsvm").write_text("".join(lines[30:]).rstrip("\n"))
     return functools.partial(SVMLightSource, folder, D)

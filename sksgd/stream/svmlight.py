@@ -23,7 +23,8 @@ _SUFFIXES = (".svm", ".svmlight", ".libsvm", ".txt")
 _COMPRESSED: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open}
 #: A stored value is at least four characters of text (as in "1:1 "), 12 bytes in memory, and more while it is parsed.
 _TEXT_SHARE = 128
-_FEATURES = re.compile(rb"[ \t#][^\n]*")
+#: All but the label of a line: what comes after it, and blanks before it.
+_REST = re.compile(rb"(?m)^[ \t]+|[ \t#][^\n]*")
 
 
 class _Part(NamedTuple):
@@ -114,7 +115,7 @@ class SVMLightSource(Source):
         return map(self._parsed, self._lines(self._parts[part]))
 
     def targets(self, part: int) -> Iterator[Any]:
-        return ((self._parsed(_FEATURES.sub(b"", text))[1], None) for text in self._lines(self._parts[part]))
+        return ((self._parsed(_REST.sub(b"", text))[1], None) for text in self._lines(self._parts[part]))
 
     def _parsed(self, text: bytes) -> tuple[Any, np.ndarray]:
         X, y = load_svmlight_file(
