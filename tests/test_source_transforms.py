@@ -1,6 +1,7 @@
 """Rows of sources through transformers, against the transformer on all rows at once."""
 
 import pickle
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,11 @@ from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, Normalizer, OneHotEncoder, StandardScaler
 
+from sksgd import LinearRegressor
 from sksgd.stream import BlockError, IterableSource, NumpySource, ParquetSource
 
 N = 300
@@ -172,6 +175,38 @@ def test_an_error_of_a_transformer_names_the_part():
     with pytest.raises(BlockError, match=r"^the iterable: .*Found unknown categories \[.*30"):
         next(reading)
     assert len(next(reading)[1]) == N
+
+
+#: Columns of numbers that pandas would have as objects, in the first row group or in the second.
+OBJECTS = {
+    "nulls later": pa.array([True] * 3 + [None, False, True]),
+    "nulls first": pa.array([None, False, True] + [True] * 3),
+    "decimal": pa.array([Decimal("1.25"), Decimal(2), Decimal(3), Decimal(4), None, Decimal(6)]),
+    "all missing": pa.nulls(6),
+    "integers": pa.array([1, 2, 3, None, 5, 6]),
+}
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_numbers_are_numbers_in_every_block(name, tmp_path):
+    table = pa.table({"kind": ["u", "v"] * 3, "x": OBJECTS[name], "y": range(6)})
+    pq.write_table(table, tmp_path / "0.parquet", row_group_size=3)
+    source = ParquetSource(tmp_path, "y")
+    encoder = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough")
+    encoded = source.transform(encoder.fit(next(source.frames(0))[0]))
+    rows = np.concatenate([block[0] for part in range(2) for block in encoded.read(part)])
+    x = [np.nan if value is None else float(value) for value in OBJECTS[name].to_pylist()]
+    np.testing.assert_array_equal(rows, np.column_stack([[1, 0] * 3, [0, 1] * 3, x]))
+    with pytest.raises(BlockError, match=r"row group \d, block 0, column 'remainder__x': X has NaN"):
+        LinearRegressor().fit(encoded)
+    imputed = encoded.transform(SimpleImputer(strategy="constant", keep_empty_features=True).fit(rows))
+    assert LinearRegressor().fit(imputed).n_features_in_ == 3
+
+
+def test_an_index_that_is_asked_for_is_a_column_of_the_frame(tmp_path):
+    FRAME.set_index("b").to_parquet(tmp_path / "0.parquet")
+    frame = next(ParquetSource(tmp_path, "y", features=["b", "a"]).frames(0))[0]
+    pd.testing.assert_frame_equal(frame, FRAME[["b", "a"]])
 
 
 def test_what_cannot_be_fitted_in_a_stream_is_refused(source):

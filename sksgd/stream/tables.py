@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import BlockError
-from .columns import Columns, is_text
+from .columns import Columns, is_numeric, is_text
 from .optional import load
 
 
@@ -61,9 +61,15 @@ def labels(batch: Any, columns: Columns) -> tuple[np.ndarray | None, np.ndarray 
 
 
 def frame(batch: Any, columns: Columns) -> Any:
-    """The features of a record batch as a data frame."""
+    """The features of a record batch as a data frame; numbers are numbers in every batch, whichever are missing."""
     load("pandas", "A transformer of named columns")
-    return batch.select(columns.features).to_pandas()
+    pa = load("pyarrow", "ArrowSource")
+    arrays = [batch.column(name) for name in columns.features]
+    for i, (name, array) in enumerate(zip(columns.features, arrays, strict=True)):
+        if is_numeric(array.type) and not (pa.types.is_integer(array.type) or pa.types.is_floating(array.type)):
+            arrays[i] = _as_type(array, pa.float64(), name)  # else objects of decimals, or of booleans and None
+    # Without what pandas wrote of its types, which may be others in other files, and of its index.
+    return pa.RecordBatch.from_arrays(arrays, names=columns.features).to_pandas()
 
 
 def _as_type(array: Any, wanted: Any, name: str) -> Any:
