@@ -75,6 +75,27 @@ def test_a_frame_beside_targets_without_one_of_the_columns():
     np.testing.assert_array_equal(array, X)
 
 
+BAC = X[["b", "a", "c"]]
+#: Frames with and without targets in them of which only the last is good, the names that hold, and the first error.
+FAULTY = {
+    "target": ("y", [BAC, FRAME[["a", "b", "c", "y"]]], ["a", "b", "c"], "names the column 'y', which is not there"),
+    "tuple": (None, [BAC, (X, Y)], ["c", "a", "b"], "a block must be a tuple"),
+    "rows": (None, [(BAC, Y[:3]), (X, Y)], ["b", "a", "c"], "X has 60 rows, but y has 3"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_the_first_frame_may_be_the_bad_one(name):
+    target, frames, names, message = FAULTY[name]
+    with pytest.raises(ValueError, match=message):
+        _ = IterableSource(frames, target=target).feature_names
+    source = IterableSource(frames, target=target, on_bad_block="skip")
+    assert source.feature_names == names
+    model = LinearRegressor(alpha=0).fit(source)
+    assert (model.feature_names_in_.tolist(), model.n_bad_blocks_) == (names, 1)
+    np.testing.assert_allclose(model.coef_, LinearRegressor(alpha=0).fit(FRAME[names], Y).coef_, rtol=1e-6)
+
+
 def test_the_names_of_a_source_of_ones_own_hold_for_the_frames_of_all_parts():
     class Own(Source):
         n_parts, feature_names = 2, ["c", "a", "b"]

@@ -108,6 +108,20 @@ class ArrowSource(Source):
             raise ValueError(f"{self!r} has no rows. Check the path and the filter.")
         self._parts = found
 
+    def _schemas(self, dataset: Callable[..., Any], found: list[str]) -> Iterator[Any]:
+        """The schemas of the files that can be read, one at least."""
+        errors, none = (OSError, load("pyarrow", type(self).__name__).ArrowException), True
+        for file in found:
+            try:
+                schema = dataset([file]).schema
+            except errors as error:
+                fault = BlockError(f"the file cannot be read: {error}", file)
+                if self.on_bad_block == "raise" or (none and file == found[-1]):
+                    raise fault from error
+            else:
+                none = False
+                yield schema
+
     def _looked_at(self, fragment: Any) -> tuple[list[int], BlockError | None]:
         """The rows of each row group, where there are row groups, and what is wrong with the file, if anything."""
         if not hasattr(fragment, "split_by_row_group"):

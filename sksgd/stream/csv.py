@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from ..core.errors import BlockError
 from .arrow import ArrowSource
-from .columns import Columns, is_numeric
+from .columns import Columns, is_numeric, named
 from .optional import load
 from .paths import files
 from .source import Source
@@ -21,8 +22,8 @@ _COLUMN = re.compile(r"In CSV column #(\d+): (.*)", re.DOTALL)
 class CSVSource(ArrowSource):
     r"""CSV files, compressed or not. Each is a part and is read in constant memory.
 
-    Types are those of the first rows of the first file, except that all features with numbers are read as float64;
-    booleans become 0 and 1.
+    Types are those of the first rows of the first file that has any, except that all features with numbers are read as
+    float64; booleans become 0 and 1.
 
     Parameters
     ----------
@@ -81,10 +82,10 @@ class CSVSource(ArrowSource):
         scan = ds.CsvFragmentScanOptions(read_options=read_options, convert_options=convert_options)
         kind = ds.CsvFileFormat(parse_options=parse_options, default_fragment_scan_options=scan)
         found = files(path, (".csv", ".csv.gz", ".csv.bz2", ".csv.zst"), self)
-        try:
-            schema = ds.dataset(found[:1], format=kind).schema
-        except (OSError, pa.ArrowException) as error:
-            raise BlockError(f"the file cannot be read: {error}", found[0]) from error
+        schemas = self._schemas(functools.partial(ds.dataset, format=kind), found)
+        schema, labels = next(schemas), {*named(target), *named(weight)}
+        while _is_unknown(schema, labels) and (later := next(schemas, None)) is not None:
+            schema = pa.schema([_known(field, later) for field in schema])
         features = Columns(self, schema, target, weight, features).features
         given = getattr(convert_options, "column_types", {})
         # A column may begin with integers, or with missing values, and go on with fractions. Booleans become floats
@@ -110,3 +111,16 @@ class CSVSource(ArrowSource):
                 "pyarrow.csv.ConvertOptions(column_types={...})."
             )
             raise BlockError(reason, column=columns[int(found[1])]) from error
+
+
+def _is_unknown(schema: Any, labels: set[str]) -> bool:
+    """Whether the types of labels, or of all columns, cannot be told, as there is no value."""
+    null = load("pyarrow", "CSVSource").types.is_null
+    without = {field.name for field in schema if null(field.type)}
+    return bool(without & labels) or len(without) == len(schema)
+
+
+def _known(field: Any, later: Any) -> Any:
+    """A field, with its type in a later file if it has none."""
+    null = load("pyarrow", "CSVSource").types.is_null
+    return later.field(field.name) if null(field.type) and field.name in later.names else field

@@ -14,6 +14,7 @@ from ..core.errors import BlockError
 from .columns import choose, named
 from .reading import Reading, checked_frame, column_names, is_narrow
 from .source import Source
+from .survey import numbered
 
 __all__ = ["IterableSource"]
 
@@ -88,8 +89,11 @@ class IterableSource(Source):
         """The columns of X, those of the first frame, which is read for it."""
         if self.features is not None:
             return list(self.features)
-        for item in self._items():
-            return column_names(item[0]) if self.target is None else self._features_of(_pandas(item))
+        for _, block in numbered(self.frames(0)):
+            if not isinstance(block, BlockError):
+                return column_names(block[0])
+            if self.on_bad_block == "raise":
+                raise block
         return None
 
     def _features_of(self, frame: Any) -> list[str]:

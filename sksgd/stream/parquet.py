@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
 from typing import Any
 
-from ..core.errors import BlockError
 from .arrow import ArrowSource
 from .optional import load
 from .paths import files
@@ -78,18 +76,5 @@ class ParquetSource(ArrowSource):
         hive: dict[str, Any] = {}
         if isinstance(path, (str, os.PathLike)) and os.path.isdir(path):
             hive = {"partitioning": "hive", "partition_base_dir": os.fspath(path)}
-        schema = self._schema_of_first(functools.partial(ds.dataset, format="parquet", **hive), found)
+        schema = next(self._schemas(functools.partial(ds.dataset, format="parquet", **hive), found))
         self._plan(ds.dataset(found, schema=schema, format="parquet", **hive))
-
-    def _schema_of_first(self, dataset: Callable[..., Any], found: list[str]) -> Any:
-        """The schema of the first file that can be read."""
-        errors = (OSError, load("pyarrow", "ParquetSource").ArrowException)
-        for file in found:
-            try:
-                return dataset([file]).schema
-            except errors as error:
-                fault = BlockError(f"the file cannot be read: {error}", file)
-                fault.__cause__ = error
-            if self.on_bad_block == "raise":
-                raise fault
-        raise fault
