@@ -1,16 +1,19 @@
 """What fits over sources are made of: reading ahead, and numbers that are kept in files."""
 
+import gc
 import threading
 import weakref
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from streamed import TWO, X
 
-from sksgd import LinearRegressor
+from sksgd import LinearRegressor, LogisticClassifier
 from sksgd.stream import IterableSource, NumpySource
 from sksgd.stream.ahead import ahead
 from sksgd.stream.buffer import Buffer
+from sksgd.stream.feed import StreamFeed
 from sksgd.stream.spill import SHARE, Growing, room
 
 ALIVE = weakref.WeakSet()
@@ -184,3 +187,24 @@ def test_a_source_is_shown_as_often_whatever_the_number_of_passes():
         LinearRegressor(optimizer="sgd", max_iter=max_iter, tol=None).fit(source)
         times.append(Shown.times)
     assert times[0] == times[1]
+
+
+@pytest.mark.parametrize("params", [{"optimizer": "adagrad", "learning_rate": 0.5}, {}, {"optimizer": "svrg"}], ids=str)
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_temporary_files_go_when_a_fit_ends(params, early_stopping, monkeypatch):
+    feeds, init = [], StreamFeed.__init__
+
+    def noted(self, *args):
+        init(self, *args)
+        feeds.append(weakref.ref(self))
+
+    monkeypatch.setattr(StreamFeed, "__init__", noted)
+    source = NumpySource(X, TWO, block_rows=20, buffer_rows=40, memory_limit=4000)
+    model = LogisticClassifier(**params, early_stopping=early_stopping, max_iter=2, tol=None, random_state=0)
+    gc.disable()  # which would find them some time later
+    try:
+        model.fit(source)
+        assert len(feeds) == 1 + early_stopping
+        assert not any(feed() for feed in feeds)
+    finally:
+        gc.enable()

@@ -133,6 +133,10 @@ class Feed:
         """A pass, in which `watch` is told of blocks."""
         yield
 
+    def release(self) -> None:
+        """Let go, after the last pass, of what may refer back to these rows and keep their files alive."""
+        self.kept, self.watch = None, no_watch
+
     def normalise(self) -> None:
         """Scale the weights to mean 1 over the rows present."""
         raise NotImplementedError

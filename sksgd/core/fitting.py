@@ -79,7 +79,11 @@ class Fit:
         head = (problem, self.state, self.feed, orders, goes_on["progress"], self._task, self.outcome)
         self.loop = kind(*head, validation=held_out)
         self.loop.take_up(goes_on)
-        self.loop.run(max_iter)
+        try:
+            self.loop.run(max_iter)
+        finally:
+            self.loop = None  # which refers back to this
+            self.feed.release()
 
     def attributes(self, state: State | None = None) -> dict[str, Any]:
         """The attributes of the model as it is now, or with another state."""
