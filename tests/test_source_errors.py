@@ -273,6 +273,16 @@ def test_sources_without_rows_are_refused(tmp_path):
         SVMLightSource(tmp_path, 3)
 
 
+@pytest.mark.parametrize("name", ["X", "y", "sample_weight"])
+def test_a_file_of_several_arrays_is_refused(name, tmp_path):
+    np.savez(tmp_path / "a.npz", X=X)
+    given = {"X": X, "y": X[:, 0], name: tmp_path / "a.npz"}
+    with pytest.raises(
+        InvalidParameterError, match=rf"The '{name}' parameter .*a\.npz' instead: it holds several arrays"
+    ):
+        NumpySource(**given)
+
+
 def test_unknown_options_are_refused():
     with pytest.raises(TypeError, match=r"NumpySource has no options \['rows'\]. Choose from"):
         NumpySource(X, X).replace(rows=3)

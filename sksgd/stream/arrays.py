@@ -76,13 +76,19 @@ class NumpySource(Source):
         values = getattr(self, name)
         if not isinstance(values, str):
             return values
+        what = (
+            f"The {name!r} parameter of NumpySource must be an array or the path of a .npy file with numbers. Got "
+            f"{values!r} instead: "
+        )
         try:
-            return np.load(values, mmap_mode="r")
+            opened = np.load(values, mmap_mode="r")
         except (OSError, ValueError) as error:
+            raise InvalidParameterError(f"{what}{error}") from error
+        if not hasattr(opened, "shape"):
             raise InvalidParameterError(
-                f"The {name!r} parameter of NumpySource must be an array or the path of a .npy file with numbers. Got "
-                f"{values!r} instead: {error}"
-            ) from error
+                f"{what}it holds several arrays. Save each as a .npy file of its own, or pass np.load(path)[key]."
+            )
+        return opened
 
     @property
     def n_parts(self) -> int:  # type: ignore[override]
