@@ -1,5 +1,6 @@
 """Sources that are damaged or wrongly described: what the errors name, and what can be read all the same."""
 
+import pickle
 import re
 
 import numpy as np
@@ -281,6 +282,15 @@ def test_a_file_of_several_arrays_is_refused(name, tmp_path):
         InvalidParameterError, match=rf"The '{name}' parameter .*a\.npz' instead: it holds several arrays"
     ):
         NumpySource(**given)
+
+
+def test_a_dataset_in_memory_cannot_be_pickled():
+    source = ArrowSource(ds.dataset(TABLE), "y")
+    for one in (source, source.take([0])):
+        with pytest.raises(TypeError, match=r"cannot be pickled or sent to a worker.*IterableSource\(\[table"):
+            pickle.dumps(one)
+    source = pickle.loads(pickle.dumps(IterableSource([TABLE], target="y")))
+    assert outcomes(source) == [N]
 
 
 def test_unknown_options_are_refused():

@@ -40,7 +40,7 @@ class ArrowSource(Source):
     Parameters
     ----------
     dataset : pyarrow.dataset.Dataset
-        As `pyarrow.dataset.dataset` makes it.
+        As `pyarrow.dataset.dataset` makes it. Of tables in memory it cannot be pickled, nor sent to a worker.
     target : str, list of str, or None
         The column of the targets; a list, of any length, for targets of shape (n, K); None where rows are for
         predictions only. Values may be missing in features (NaN in X); here only for predictions.
@@ -148,6 +148,14 @@ class ArrowSource(Source):
         fresh = fragment.format.make_fragment(fragment.path, fragment.filesystem, fragment.partition_expression)
         kept = fresh.split_by_row_group(filter=self.filter, schema=self._columns.schema)
         return [_Part(fragment, group.row_groups[0].id) for group in kept]
+
+    def __getstate__(self) -> dict[str, Any]:
+        if not all(hasattr(part.fragment, "path") for part in self._parts):
+            raise TypeError(
+                f"{self!r} cannot be pickled or sent to a worker, as pyarrow cannot pickle datasets in memory. Write "
+                "the data to files, or pass the tables to IterableSource([table, ...], target=...)."
+            )
+        return self.__dict__
 
     @property
     def n_parts(self) -> int:  # type: ignore[override]
