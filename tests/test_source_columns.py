@@ -106,6 +106,16 @@ def test_the_names_of_a_source_of_ones_own_hold_for_the_frames_of_all_parts():
     np.testing.assert_array_equal(rows(Own()), np.concatenate([X, X]))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_sparse_columns_of_pandas_are_read_as_others(dtype):
+    counts = np.round(FRAME[["c", "a", "b"]]).astype(dtype)
+    sparse = counts.astype(pd.SparseDtype(dtype, 0))
+    for source in (IterableSource([(sparse, Y)]), IterableSource([sparse.assign(y=Y)], target="y")):
+        found = next(source.read(0))[0]
+        assert found.dtype == (np.float32 if dtype == np.float32 else np.float64)
+        np.testing.assert_array_equal(found, counts)
+
+
 #: Two files with the same columns of other types.
 RETYPED = {
     "integers first": (pa.int64(), [1, 2], pa.float64(), [1.5, 2.5]),

@@ -125,6 +125,7 @@ def row_bytes(X: Any) -> float:
 
 def is_narrow(dtype: Any) -> bool:
     """Whether float32 holds values of a dtype of NumPy or pandas as exactly as they are."""
+    dtype = getattr(dtype, "subtype", dtype)  # that of sparse columns
     return dtype.kind == "f" and dtype.itemsize <= 4
 
 
