@@ -112,7 +112,11 @@ class Checkpoint:
     # ---- the protocol ------------------------------------------------------------------------------------------------
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Nothing is to be done before a fit."""
+        """Hold the folder against the disk, before a fit that could not write later."""
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(
+                f"{self!r} cannot write, there is no folder {str(self.path.parent)!r}. Make it, or choose another path."
+            )
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Nothing is to be done after a fit."""

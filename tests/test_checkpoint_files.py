@@ -54,6 +54,20 @@ def test_other_parameters(killed):
         model.fit(NumpySource(X, TWO, **SMALL))
 
 
+def test_a_folder_that_is_not_there(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "none" / "a.ckpt")
+    read = []
+    source = IterableSource(lambda: read.append(1) or iter([(X, TWO)]))
+    model = LogisticClassifier(**ADAGRAD).set_callbacks(checkpoint)
+    with pytest.raises(FileNotFoundError, match=r"Checkpoint\(.*\) cannot write, there is no folder '.*none'"):
+        model.fit(source)
+    assert not read
+    assert not hasattr(model, "coef_")
+    (tmp_path / "none").mkdir()
+    model.fit(source)
+    assert_same(checkpoint.load(), model)
+
+
 def test_no_checkpoint(tmp_path):
     path = tmp_path / "a.ckpt"
     path.write_bytes(b"something else")
