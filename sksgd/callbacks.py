@@ -18,8 +18,9 @@ class Checkpoint:
     """Writes the state of a fit to a file, from which the same fit goes on after the process was killed.
 
     Run the same script again: `fit` finds the file of an unfinished fit with the same parameters and the same data,
-    goes on from there, and ends with the same model, to the last bit. When it is done, the file holds the fitted model.
-    A fit that finds a finished one begins anew.
+    goes on from there, and ends with the same model, to the last bit, as if it had not been killed. (SVRG without a
+    checkpoint differs in the last bits.) When it is done, the file holds the fitted model. A fit that finds a finished
+    one begins anew.
 
     A file is written beside its place and moved there in one step, so that it is always whole. Within a search, which
     fits many copies of an estimator, each of them has a file of its own: the numbers of its tasks follow the name.
