@@ -116,6 +116,22 @@ def test_sparse_columns_of_pandas_are_read_as_others(dtype):
         np.testing.assert_array_equal(found, counts)
 
 
+@pytest.mark.parametrize("keys", [("1", "x"), ("1", "2.5"), ("x", "__HIVE_DEFAULT_PARTITION__")], ids=str)
+def test_names_of_directories_that_are_no_numbers_are_strings(keys, tmp_path):
+    for i, key in enumerate(keys):
+        (tmp_path / f"day={key}").mkdir()
+        FRAME[["a", "y"]].to_parquet(tmp_path / f"day={key}" / f"{i}.parquet")
+    for wanted in (None, ds.field("y") < 2):
+        source = ParquetSource(tmp_path, "y", filter=wanted)
+        with pytest.raises(ValueError, match=r"Column 'day' has type string.*leave it out by features"):
+            source.read(0)
+        days = {day for part in range(2) for frame, *_ in source.frames(part) for day in frame["day"].fillna("none")}
+        assert days == {key.replace("__HIVE_DEFAULT_PARTITION__", "none") for key in keys}
+        assert len(rows(ParquetSource(tmp_path, "y", features=["a"], filter=wanted))) == (
+            2 * N if wanted is None else 4
+        )
+
+
 #: Two files with the same columns of other types.
 RETYPED = {
     "integers first": (pa.int64(), [1, 2], pa.float64(), [1.5, 2.5]),

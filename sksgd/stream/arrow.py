@@ -108,12 +108,12 @@ class ArrowSource(Source):
             raise ValueError(f"{self!r} has no rows. Check the path and the filter.")
         self._parts = found
 
-    def _schemas(self, dataset: Callable[..., Any], found: list[str]) -> Iterator[Any]:
+    def _schemas(self, schema_of: Callable[[str], Any], found: list[str]) -> Iterator[Any]:
         """The schemas of the files that can be read, one at least."""
         errors, none = (OSError, load("pyarrow", type(self).__name__).ArrowException), True
         for file in found:
             try:
-                schema = dataset([file]).schema
+                schema = schema_of(file)
             except errors as error:
                 fault = BlockError(f"the file cannot be read: {error}", file)
                 if self.on_bad_block == "raise" or (none and file == found[-1]):
@@ -131,7 +131,7 @@ class ArrowSource(Source):
             with _opened(fragment) as file:
                 metadata, schema = file.metadata, file.schema_arrow
                 sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-                fault = self._columns.meet(_with_keys(schema, fragment))
+                fault = self._columns.meet(_with_keys(schema, fragment, self._columns.schema))
         except errors as error:
             fault, sizes = BlockError(f"the file cannot be read: {error}"), []
             fault.__cause__ = error
@@ -221,7 +221,8 @@ class ArrowSource(Source):
                 use_buffered_stream=True, buffer_size=_BUFFER, pre_buffer=False
             )
         elif hasattr(fragment, "path"):
-            fault = self._columns.meet(_with_keys(fragment.physical_schema, fragment), types=False)
+            here = _with_keys(fragment.physical_schema, fragment, self._columns.schema)
+            fault = self._columns.meet(here, types=False)
             if fault is not None:
                 raise fault
         yield from fragment.to_batches(
@@ -257,11 +258,11 @@ def _keys(fragment: Any) -> dict[str, Any]:
     return load("pyarrow.dataset", "ArrowSource").get_partition_keys(fragment.partition_expression)
 
 
-def _with_keys(schema: Any, fragment: Any) -> Any:
-    pa = load("pyarrow", "ArrowSource")
-    for name, value in _keys(fragment).items():
-        if name not in schema.names:
-            schema = schema.append(pa.field(name, pa.scalar(value).type))
+def _with_keys(schema: Any, fragment: Any, known: Any) -> Any:
+    """The schema of a file with the columns from the names of its directories, of the types that are known."""
+    for name in _keys(fragment):
+        if name in known.names and name not in schema.names:
+            schema = schema.append(known.field(name))
     return schema
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -82,7 +81,7 @@ class CSVSource(ArrowSource):
         scan = ds.CsvFragmentScanOptions(read_options=read_options, convert_options=convert_options)
         kind = ds.CsvFileFormat(parse_options=parse_options, default_fragment_scan_options=scan)
         found = files(path, (".csv", ".csv.gz", ".csv.bz2", ".csv.zst"), self)
-        schemas = self._schemas(functools.partial(ds.dataset, format=kind), found)
+        schemas = self._schemas(lambda file: ds.dataset([file], format=kind).schema, found)
         schema, labels = next(schemas), {*named(target), *named(weight)}
         while _is_unknown(schema, labels) and (later := next(schemas, None)) is not None:
             schema = pa.schema([_known(field, later) for field in schema])

@@ -76,5 +76,7 @@ class ParquetSource(ArrowSource):
         hive: dict[str, Any] = {}
         if isinstance(path, (str, os.PathLike)) and os.path.isdir(path):
             hive = {"partitioning": "hive", "partition_base_dir": os.fspath(path)}
-        schema = next(self._schemas(functools.partial(ds.dataset, format="parquet", **hive), found))
-        self._plan(ds.dataset(found, schema=schema, format="parquet", **hive))
+        dataset = functools.partial(ds.dataset, format="parquet", **hive)
+        # Of the first file in the list, with types for the names of directories that fit all of them.
+        schema = next(self._schemas(lambda file: dataset([file, *found] if hive else [file]).schema, found))
+        self._plan(dataset(found, schema=schema))
