@@ -119,7 +119,7 @@ class NumpySource(Source):
         return rows.stop - rows.start
 
     @property
-    def labelled(self) -> bool:
+    def labelled(self) -> bool:  # type: ignore[override]
         """Whether there are targets."""
         return self.y is not None
 

@@ -181,7 +181,7 @@ class ArrowSource(Source):
         return self._parts[part].rows
 
     @property
-    def labelled(self) -> bool:
+    def labelled(self) -> bool:  # type: ignore[override]
         """Whether there are targets."""
         return bool(self._columns.targets)
 

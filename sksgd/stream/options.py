@@ -49,6 +49,8 @@ class Options:
     buffer_rows: int | None = None
     classes: Any = None
     on_bad_block: str = "raise"
+    #: Known before reading, or not.
+    row_bytes: float | None = None
 
     def __init__(
         self,
@@ -97,6 +99,13 @@ class Options:
             return int(self.block_rows)
         rows = int(self.memory_bytes / (_BLOCKS * max(row_bytes, 1.0)))
         return max(_FEWEST_ROWS, 1 << max(rows.bit_length() - 1, 0))
+
+    @property
+    def rows_per_block(self) -> int | None:
+        """The most rows of a block; None where it takes a first block to tell."""
+        if self.block_rows is None and self.row_bytes is None:
+            return None
+        return self.rows_of_size(self.row_bytes or 1.0)
 
     def replace(self, **options: Any) -> Self:
         """A copy with other options.

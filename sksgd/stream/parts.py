@@ -43,7 +43,7 @@ class Parts(Source):
         return self.source.n_rows(self.parts[part])
 
     @property
-    def labelled(self) -> bool:
+    def labelled(self) -> bool:  # type: ignore[override]
         """Whether there are targets."""
         return self.source.labelled
 

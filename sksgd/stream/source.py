@@ -49,10 +49,11 @@ class Source(Options, Supply):
     Attributes
     ----------
     feature_names : list of str or None
-        The columns of X, if they have names. Data frames that `blocks` gives need not have them in this order; without
-        it, those of a part are put in the order of the first.
+        The columns of X, if they have names. Data frames are put in this order, else in that of the first of a part.
     n_features : int or None
         Their number, if it is known before reading.
+    labelled : bool
+        Whether there are targets, without which rows are for predictions only. Of single blocks y tells.
     n_parts : int
         How many parts there are.
     row_bytes : float or None
@@ -80,14 +81,12 @@ class Source(Options, Supply):
 
     n_parts: int = 1
     feature_names: list[str] | None = None
-    row_bytes: float | None = None
+    labelled: bool = True
 
     # ---- what a source defines ---------------------------------------------------------------------------------------
 
     def blocks(self, part: int) -> Iterator[Any]:
-        """Yield ``(X, y)`` or ``(X, y, sample_weight)``, of any number of rows; the same ones in every call.
-
-        Where there is nothing to learn from, as rows are for predictions only, y is None.
+        """Yield ``(X, y)`` or ``(X, y, sample_weight)``, the same in every call; y may be None for predictions.
 
         Parameters
         ----------
@@ -149,29 +148,16 @@ class Source(Options, Supply):
         """The number of columns of X, where it is known before reading."""
         return None if self.feature_names is None else len(self.feature_names)
 
-    @property
-    def labelled(self) -> bool:
-        """Whether there are targets, without which rows are for predictions only; of single blocks y tells."""
-        return True
-
     def unlabelled(self) -> Source:
-        """A source of the same rows that does not read targets and weights, where it can do without.
+        """The same rows, with None for targets and weights where these need not be read.
 
         Returns
         -------
         source : Source
-            Its blocks may have None for both.
         """
         return self
 
     # ---- what is read from it ----------------------------------------------------------------------------------------
-
-    @property
-    def rows_per_block(self) -> int | None:
-        """The most rows of a block; None where it takes a first block to tell."""
-        if self.block_rows is None and self.row_bytes is None:
-            return None
-        return self.rows_of_size(self.row_bytes or 1.0)
 
     def read(self, part: int) -> Iterator[Block]:
         """The blocks of a part.

@@ -70,7 +70,7 @@ class Transformed(Source):
         return self.source.replace(**self.options | {"block_rows": self.rows_per_block})
 
     @property
-    def labelled(self) -> bool:
+    def labelled(self) -> bool:  # type: ignore[override]
         """Whether there are targets."""
         return self.source.labelled
 
