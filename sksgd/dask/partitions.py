@@ -6,8 +6,9 @@ import dataclasses
 import math
 from typing import Any
 
+import numpy as np
 from dask.base import is_dask_collection
-from dask.delayed import Delayed
+from dask.delayed import Delayed, delayed
 from distributed import Future, as_completed
 
 from . import shares
@@ -33,46 +34,38 @@ def hold(cluster: Cluster, blocks: list[Future]) -> list[Held]:
 
 
 class Collection:
-    """Partitions of dask arrays, data frames or single values, one tuple (X, y[, sample_weight]) each.
+    """Partitions (X, y) or (X, y, sample_weight), each a delayed value or a future."""
 
-    Parameters
-    ----------
-    columns : list of list
-        X, y and weights, each as a list of a delayed value or future for every partition; or one list of such tuples.
-    """
+    def __init__(self, parts: list[Any]):
+        self.parts = parts
 
-    def __init__(self, columns: list[list[Any]]):
-        self.columns = columns
-
-    def made(self, cluster: Cluster) -> list[list[Future]]:
-        """The columns as futures, once all are in memory, wherever that is.
+    def made(self, cluster: Cluster) -> list[Future]:
+        """The partitions as futures, once all are in memory, wherever that is.
 
         Raises what a partition raises, at once.
         """
-        futures = []
-        for column in self.columns:
-            new = iter(cluster.client.compute([part for part in column if not isinstance(part, Future)]))
-            futures.append([part if isinstance(part, Future) else next(new) for part in column])
-        for future in as_completed({future for column in futures for future in column}):
+        new = iter(cluster.client.compute([part for part in self.parts if not isinstance(part, Future)]))
+        futures = [part if isinstance(part, Future) else next(new) for part in self.parts]
+        for future in as_completed(set(futures)):
             if future.status != "finished":
                 self._tell(future, futures)
         return futures
 
     @staticmethod
-    def _tell(failed: Future, futures: list[list[Future]]) -> None:
-        numbers = [i for column in futures for i, future in enumerate(column) if future.key == failed.key]
+    def _tell(failed: Future, futures: list[Future]) -> None:
+        number = next(i for i, future in enumerate(futures) if future.key == failed.key)
         try:
             failed.result()
         except Exception as error:
-            error.add_note(f"Raised by partition {numbers[0]} of the data.")
+            error.add_note(f"Raised by partition {number} of the data.")
             raise
 
     @staticmethod
-    def shares(cluster: Cluster, futures: list[list[Future]]) -> list[list[int]]:
-        """The numbers of the partitions that each worker has, or has the first column of, in the order of the first."""
-        where = cluster.client.who_has(futures[0])
+    def shares(cluster: Cluster, futures: list[Future]) -> list[list[int]]:
+        """The numbers of the partitions that each worker has, in the order of the first."""
+        where = cluster.client.who_has(futures)
         found: dict[str, list[int]] = {}
-        for i, future in enumerate(futures[0]):
+        for i, future in enumerate(futures):
             found.setdefault(min(where.get(future.key) or ("",)), []).append(i)
         return sorted(found.values())
 
@@ -92,7 +85,7 @@ def collect(data: Any, y: Any, sample_weight: Any) -> Any:
         return data
     if isinstance(data, list | tuple) and data and all(isinstance(part, Delayed | Future) for part in data):
         _refuse_targets(y, sample_weight, "delayed partitions are (X, y) or (X, y, sample_weight)")
-        return Collection([list(data)])
+        return Collection(list(data))
     if not is_dask_collection(data) or isinstance(data, Delayed):
         raise TypeError(
             "data must be a dask array or data frame, a list of delayed (X, y), or a source of blocks. Got "
@@ -115,10 +108,14 @@ def _refuse_targets(y: Any, sample_weight: Any, reason: str) -> None:
         raise ValueError(f"y and sample_weight must be None here: {reason}.")
 
 
-def aligned(columns: dict[str, Any]) -> list[list[Delayed]]:
-    """Columns cut into the same rows, each as a list of its partitions."""
+def aligned(columns: dict[str, Any]) -> list[Delayed]:
+    """Columns cut into the same rows: a tuple of all of them for each partition.
+
+    All are optimised together or not at all. One by one, Dask would load what they have in common once for each, and
+    might cut it differently.
+    """
     rows = _rows_of(columns["X"])
-    parts: list[list[Any]] = []
+    cut: list[Any] = []
     for name, values in columns.items():
         if hasattr(values, "chunks") and values.ndim > 1 and len(values.chunks[1]) > 1:
             values = values.rechunk({1: -1})
@@ -127,12 +124,17 @@ def aligned(columns: dict[str, Any]) -> list[list[Delayed]]:
             if sum(own) != sum(rows):
                 raise ValueError(f"X has {sum(rows)} rows, but {name} has {sum(own)}.")
             values = values.rechunk({0: rows})
-        delayed = values.to_delayed()
-        parts.append(list(delayed.ravel()) if hasattr(delayed, "ravel") else list(delayed))
-    counts = {name: len(part) for name, part in zip(columns, parts, strict=True)}
+        cut.append(values)
+    counts = {name: values.npartitions for name, values in zip(columns, cut, strict=True)}
     if len(set(counts.values())) > 1:
         raise ValueError(f"The numbers of partitions must be equal. Got {counts}: repartition to the same divisions.")
-    return parts
+    if all(hasattr(values, "divisions") for values in cut):
+        import dask.dataframe as dd
+
+        as_given = {"meta": (None, "object"), "enforce_metadata": False, "align_dataframes": False}
+        return dd.map_partitions(shares.together, *cut, **as_given).to_delayed()
+    parts = [np.ravel(values.to_delayed(optimize_graph=False)) for values in cut]
+    return [delayed(shares.together, pure=False)(*row) for row in zip(*parts, strict=True)]
 
 
 def _rows_of(values: Any) -> tuple[int, ...] | None:

@@ -33,56 +33,59 @@ def lazily(method: Callable[[Any], np.ndarray], X: Any, width: int | None, dtype
     return da.concatenate(parts, allow_unknown_chunksizes=True)
 
 
-def _sum(compute: Callable[[list[Any]], list[Any]], function: Callable[..., Any], columns: Any, *tail: Any) -> Any:
+def _sum(compute: Callable[[list[Any]], list[Any]], function: Callable[..., Any], parts: Any, *tail: Any) -> Any:
     """The sum over partitions of what a function makes of each, and of the tail."""
     task = dask.delayed(function, pure=False)
-    return np.sum(compute([task(*rows, *tail) for rows in zip(*columns, strict=True)]), axis=0)
+    return np.sum(compute([task(part, *tail) for part in parts]), axis=0)
 
 
 def accuracy(model: Any, compute: Any, X: Any, y: Any, weight: Any) -> float:
     """The share of rows whose class is predicted."""
-    right, mass = _sum(compute, _hits, _columns(X, y, weight), model)
+    right, mass = _sum(compute, _hits, _parts(X, y, weight), model)
     return float(right / mass)
 
 
-def _hits(X: Any, y: Any, weight: Any, model: Any) -> np.ndarray:
-    y = np.asarray(y)
-    weight = np.ones(len(y)) if weight is None else np.asarray(weight)
+def _hits(part: Any, model: Any) -> np.ndarray:
+    X, y, weight = _unpacked(part)
     right = model.predict(X) == y if len(y) else np.empty(0)
     return np.array([weight @ right, weight.sum()])
 
 
 def explained(model: Any, compute: Any, X: Any, y: Any, weight: Any) -> float:
     """R2 or, for a loss with a link, D2: see `LinearRegressor.score`."""
-    columns = _columns(X, y, weight)
-    sums = _sum(compute, _moments, columns, model._n_outputs)
+    parts = _parts(X, y, weight)
+    sums = _sum(compute, _moments, parts, model._n_outputs)
     means = sums[1:] / sums[0]
-    unexplained, total = _sum(compute, _deviances, columns, model, means)
+    unexplained, total = _sum(compute, _deviances, parts, model, means)
     shares = np.where(total > 0, 1.0 - unexplained / np.where(total > 0, total, 1.0), unexplained <= 0)
     return float(shares.mean())
 
 
-def _moments(X: Any, y: Any, weight: Any, n_outputs: int) -> np.ndarray:
-    y = np.asarray(y, dtype=np.float64).reshape(-1, n_outputs)
-    weight = np.ones(len(y)) if weight is None else np.asarray(weight)
+def _moments(part: Any, n_outputs: int) -> np.ndarray:
+    _, y, weight = _unpacked(part)
+    y = y.astype(np.float64).reshape(-1, n_outputs)
     return np.array([weight.sum(), *(weight @ y)])
 
 
-def _deviances(X: Any, y: Any, weight: Any, model: Any, means: np.ndarray) -> np.ndarray:
+def _deviances(part: Any, model: Any, means: np.ndarray) -> np.ndarray:
     """What the model leaves unexplained of each output, and what a constant does: (2, K)."""
-    y = np.asarray(y, dtype=np.float64).reshape(-1, len(means))
+    X, y, weight = _unpacked(part)
+    y = y.astype(np.float64).reshape(-1, len(means))
     if not len(y):
         return np.zeros((2, len(means)))
     if model._fitted_loss().link != "identity":
-        weight = None if weight is None else np.asarray(weight, dtype=np.float64)
         model._check_domain(model._problem_.loss, y)
         return deviance_sums(model._problem_, model._scores(X), y, weight, means)
-    weight = np.ones(len(y)) if weight is None else np.asarray(weight)
     predicted = model.predict(X).reshape(y.shape)
     return np.stack([weight @ (y - predicted) ** 2, weight @ (y - means) ** 2])
 
 
-def _columns(X: Any, y: Any, weight: Any) -> list[list[Any]]:
-    names = {"X": X, "y": y} | ({} if weight is None else {"sample_weight": weight})
-    columns = aligned(names)
-    return columns if weight is not None else [*columns, [None] * len(columns[0])]
+def _parts(X: Any, y: Any, weight: Any) -> list[Delayed]:
+    return aligned({"X": X, "y": y} | ({} if weight is None else {"sample_weight": weight}))
+
+
+def _unpacked(part: tuple[Any, ...]) -> tuple[Any, np.ndarray, np.ndarray]:
+    """X, y and weights, 1 where there are none."""
+    X, y, *weight = part
+    y = np.asarray(y)
+    return X, y, np.asarray(weight[0], dtype=np.float64) if weight else np.ones(len(y))

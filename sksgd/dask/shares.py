@@ -64,6 +64,11 @@ def bare(estimator: Any) -> Any:
     return other
 
 
+def together(*columns: Any) -> tuple[Any, ...]:
+    """A partition of several columns."""
+    return columns
+
+
 def gather(estimator: Any, dtype: Any, numbers: list[int], parts: list[Any]) -> Share:
     """The rows of partitions (X, y[, sample_weight]), which are named by their numbers in errors.
 

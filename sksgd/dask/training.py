@@ -185,11 +185,9 @@ class Partitions(Supply):
         cluster, workers = self.cluster, self.cluster.workers()
         asked: list[Future] = []
         if isinstance(parts, Collection):
-            columns = parts.made(cluster)
-            rows = list(zip(*columns, strict=True)) if len(columns) > 1 else columns[0]
-            for numbers in parts.shares(cluster, columns):
-                own = [rows[i] for i in numbers]
-                asked.append(cluster.submit(shares.gather, coder, dtype, numbers, own))
+            made = parts.made(cluster)
+            for numbers in parts.shares(cluster, made):
+                asked.append(cluster.submit(shares.gather, coder, dtype, numbers, [made[i] for i in numbers]))
         else:
             for of_one in np.array_split(np.arange(parts.n_parts), min(len(workers), parts.n_parts)):
                 asked.append(cluster.submit(shares.read, coder, dtype, parts.take(of_one.tolist())))
