@@ -12,7 +12,7 @@ from clusters import cluster
 from distributed import wait
 
 import sksgd
-from sksgd.dask import LinearRegressor
+from sksgd.dask import LinearRegressor, LogisticClassifier
 
 FEATURES = list("abcd")
 COEF = np.arange(1.0, 5.0)
@@ -139,3 +139,26 @@ def come(dask_worker):
     most = max((entry["total"] for entry in dask_worker.transfer_incoming_log), default=0)
     dask_worker.transfer_incoming_log.clear()
     return most
+
+
+# ---- empty partitions ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["array", "frame"])
+def test_partitions_that_a_filter_leaves_empty(client, kind):
+    X, y, _ = rows()
+    X, labels = X[np.argsort(X[:, 0])], np.array(["a", "b", "c"])[np.arange(120) % 3]
+    local = sksgd.LogisticClassifier().fit(X, labels)
+    model = LogisticClassifier(client=client).fit(array(X), array(labels))
+    data = dd.from_pandas(pd.DataFrame(X), npartitions=3) if kind == "frame" else array(X, 40)
+    first = data[0] if kind == "frame" else data[:, 0]
+    kept, expected = data[first > X[60, 0]], X[61:]
+    for name in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+        found, wanted = getattr(model, name)(kept), getattr(local, name)(expected)
+        assert len(found.chunks[0]) == 3
+        assert found.dtype == found.compute().dtype == wanted.dtype
+        assert found.compute().shape == wanted.shape
+    np.testing.assert_array_equal(model.predict(kept).compute(), local.predict(expected))
+    regressor = LinearRegressor(client=client).fit(array(X), array(y))
+    np.testing.assert_allclose(regressor.predict(kept).compute(), regressor.to_local().predict(expected), rtol=1e-12)
+    assert regressor.predict(data[first > 9]).compute().shape == (0,)

@@ -22,15 +22,19 @@ def is_distributed(X: Any) -> bool:
 
 def lazily(method: Callable[[Any], np.ndarray], X: Any, width: int | None, dtype: Any) -> da.Array:
     """What a method of a fitted model says of every row: an array of shape (n,) or (n, width), not computed yet."""
+    empty = np.empty(0 if width is None else (0, width), dtype)
     if hasattr(X, "chunks"):
         X = X.rechunk({1: -1})
-        if width is None:
-            return X.map_blocks(method, drop_axis=1, dtype=dtype, meta=np.empty(0, dtype))
-        return X.map_blocks(method, chunks=(X.chunks[0], (width,)), dtype=dtype, meta=np.empty((0, width), dtype))
-    shape = (np.nan,) if width is None else (np.nan, width)
-    task = dask.delayed(method, pure=True)
-    parts = [da.from_delayed(task(part), shape, dtype) for part in X.to_delayed()]
+        kind = {"drop_axis": 1} if width is None else {"chunks": (X.chunks[0], (width,))}
+        return X.map_blocks(predicted, method, empty, dtype=dtype, meta=empty, **kind)
+    task = dask.delayed(predicted, pure=True)
+    parts = [da.from_delayed(task(part, method, empty), (np.nan, *empty.shape[1:]), dtype) for part in X.to_delayed()]
     return da.concatenate(parts, allow_unknown_chunksizes=True)
+
+
+def predicted(X: Any, method: Callable[[Any], np.ndarray], empty: np.ndarray) -> np.ndarray:
+    """Predictions of a partition, which may be empty."""
+    return method(X) if X.shape[0] else empty
 
 
 def _sum(compute: Callable[[list[Any]], list[Any]], function: Callable[..., Any], parts: Any, *tail: Any) -> Any:
