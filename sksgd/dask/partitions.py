@@ -36,6 +36,9 @@ def hold(cluster: Cluster, blocks: list[Future]) -> list[Held]:
 class Collection:
     """Partitions (X, y) or (X, y, sample_weight), each a delayed value or a future."""
 
+    #: What only a source can tell before it is read.
+    feature_names = classes = None
+
     def __init__(self, parts: list[Any]):
         self.parts = parts
 

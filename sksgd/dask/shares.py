@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,7 +12,12 @@ from dask.sizeof import sizeof
 from sklearn.base import is_classifier
 
 from ..core.batches import Block
+from ..core.errors import BlockError
 from ..core.targets import distinct
+from ..stream.survey import fitting, numbered
+
+if TYPE_CHECKING:
+    from ..stream import Source
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,6 +28,7 @@ class Share:
     y: Any
     weight: np.ndarray | None
     names: Any = None
+    n_bad_blocks: int = 0
 
 
 @sizeof.register(Share)
@@ -44,6 +50,8 @@ class Description:
         A row, and for targets that are numbers its target.
     labels, counts : ndarray or None
         Classes, and the sums of the row weights of each.
+    n_bad_blocks : int
+        Of a source, that were left out.
     """
 
     n: int
@@ -54,6 +62,7 @@ class Description:
     example: Any = None
     labels: Any = None
     counts: Any = None
+    n_bad_blocks: int = 0
 
 
 def bare(estimator: Any) -> Any:
@@ -81,14 +90,38 @@ def gather(estimator: Any, dtype: Any, numbers: list[int], parts: list[Any]) -> 
     return _join(checked)
 
 
-def read(estimator: Any, dtype: Any, source: Any) -> Share:
-    """The rows of a source, see `sksgd.stream`."""
-    checked = []
-    for number in range(source.n_parts):
-        for i, block in enumerate(source.read(number)):
-            if (rows := _check(estimator, dtype, f"{source.name(number)}, block {i}", block)) is not None:
-                checked.append(rows)
-    return _join(checked)
+def read(estimator: Any, dtype: Any, source: Source) -> Share:
+    """The rows of a source, without the bad blocks that it allows; `dtype` as of `gather`."""
+    checker, n_bad_blocks = bare(estimator), 0
+    checked: list[Share] = []
+    for part in range(source.n_parts):
+        for number, block in numbered(source.read(part)):
+            try:
+                if isinstance(block, BlockError):
+                    raise block
+                X, y, weight = block
+                like, kind = checked[0].X if checked else X, X.dtype if dtype is None else dtype
+                X = fitting(X, like, kind, source, part, number)
+                y, weight = _targets(checker, dtype is None, not checked, source.classes, y, weight)
+            except ValueError as error:
+                if source.on_bad_block == "skip":
+                    n_bad_blocks += 1
+                    continue
+                if isinstance(error, BlockError):
+                    raise
+                raise BlockError(str(error), source.name(part), number) from error
+            checked.append(Share(X, y, weight))
+    return dataclasses.replace(_join(checked), n_bad_blocks=n_bad_blocks)
+
+
+def _targets(checker: Any, new: bool, first: bool, classes: Any, y: Any, weight: Any) -> tuple[Any, Any]:
+    """Targets and weights of a block, the first or not; of a new model all classes may not be known yet."""
+    y, weight = checker._checked(y, weight)
+    if new and classes is None and is_classifier(checker):
+        checker._labels(y)
+    else:
+        checker._check_targets(y, new and first, classes)
+    return y, weight
 
 
 def _check(estimator: Any, dtype: Any, name: str, part: Any) -> Share | None:
@@ -137,14 +170,14 @@ def key(names: Any) -> Any:
 def describe(estimator: Any, share: Share) -> Description:
     """What the others have to know of a share."""
     if share.X is None:
-        return Description(0)
+        return Description(0, n_bad_blocks=share.n_bad_blocks)
     labels = counts = None
     if is_classifier(estimator):
         labels = distinct(share.y)
         counts = np.bincount(np.searchsorted(labels, share.y), weights=share.weight, minlength=len(labels))
     row = share.X[:1], share.y[:1]
     about = (share.X.dtype, sp.issparse(share.X), share.weight is not None, share.names)
-    return Description(share.X.shape[0], *about, row, labels, counts)
+    return Description(share.X.shape[0], *about, row, labels, counts, share.n_bad_blocks)
 
 
 def code(estimator: Any, dtype: Any, share: Share) -> Block:

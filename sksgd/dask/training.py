@@ -173,8 +173,9 @@ class Partitions(Supply):
             coder = shares.bare(estimator)
             gathered = self._gather(coder, dtype, parts)
             found = [about for _, about in gathered]
-            names = getattr(parts, "feature_names", None)
-            dtype = _agree(estimator, found, dtype, first, names, trained_on)
+            if trained_on and not isinstance(parts, Collection):
+                estimator.n_bad_blocks_ = sum(about.n_bad_blocks for about in found)
+            dtype = _agree(estimator, found, dtype, first, parts, trained_on)
             coder = shares.bare(estimator)
             coded = [cluster.submit(shares.code, coder, dtype, share) for share, about in gathered if about.n]
             held = hold(cluster, coded)
@@ -213,7 +214,7 @@ class Partitions(Supply):
 
 
 def _agree(
-    estimator: Any, found: list[shares.Description], dtype: Any, first: bool, names: Any, trained_on: bool
+    estimator: Any, found: list[shares.Description], dtype: Any, first: bool, parts: Any, trained_on: bool
 ) -> Any:
     """Let the estimator know features and targets, from what was found on all workers; the dtype of all rows."""
     found = [about for about in found if about.n]
@@ -226,7 +227,7 @@ def _agree(
         )
     dtype = np.result_type(*(about.dtype for about in found)) if dtype is None else dtype
     X, y = found[0].example
-    names = found[0].names if names is None else names
+    names = found[0].names if parts.feature_names is None else parts.feature_names
     if names is not None:
         import pandas as pd
 
@@ -235,7 +236,7 @@ def _agree(
     if is_classifier(estimator):
         labels = np.concatenate([about.labels for about in found])
         counts = np.concatenate([about.counts for about in found])
-        estimator._check_targets(labels, first)
+        estimator._check_targets(labels, first, parts.classes)
         if trained_on:
             estimator._count_targets(estimator._encode(labels), counts, running=False)
     else:
