@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from clusters import cluster
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -85,6 +86,21 @@ def test_warm_start_goes_on_and_an_error_changes_nothing(client):
         model.fit(array(X[:, :3]), array(y))
     np.testing.assert_array_equal(model.coef_, before)
     assert model.n_iter_ == 4
+
+
+def test_fitted_anew_it_knows_nothing_of_the_fit_before(client):
+    X, y, _ = rows()
+    frame = dd.from_pandas(pd.DataFrame(X, columns=list("abcd")), npartitions=3)
+    with config_context(enable_metadata_routing=True):
+        model = LinearRegressor(client=client).set_fit_request(sample_weight=True)
+    model.fit(frame, dd.from_pandas(pd.Series(y), npartitions=3))
+    with pytest.raises(ValueError, match="contains NaN"):
+        model.fit(array(X * np.nan), array(y))
+    assert list(model.feature_names_in_) == list("abcd")
+    model.fit(array(X), array(y))
+    fresh = LinearRegressor(client=client).fit(array(X), array(y))
+    assert not hasattr(model, "feature_names_in_")
+    assert model.__dict__.keys() == {*fresh.__dict__, "_metadata_request"}
 
 
 def test_held_out_rows(client):

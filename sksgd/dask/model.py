@@ -83,7 +83,10 @@ class ClusterModel(BaseEstimator):
         try:
             fit(self.client, local, X, y, sample_weight, validation, self.strategy, self.sync_every, init)
         finally:  # what an interruption leaves is worth keeping, an error leaves nothing
-            self.__dict__.update(_learned(local))
+            if learned := _learned(local):
+                for name in [name for name in self.__dict__ if name.endswith("_") and name not in learned]:
+                    delattr(self, name)  # of an earlier fit to other data, such as names of features
+                self.__dict__.update(learned)
         return self
 
     def to_local(self) -> Any:
