@@ -148,6 +148,16 @@ def test_scores_are_those_in_memory(client, loss, kind):
     assert classifier.score(kind(X), series(y > 1), series(weight)) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+@pytest.mark.parametrize("cls", [LinearRegressor, LogisticClassifier])
+def test_one_column_of_targets(client, cls):
+    X, y, weight = rows()
+    y = y if cls is LinearRegressor else (y > 0).astype(int)
+    model = cls(client=client).fit(array(X), array(y[:, None]))
+    expected = model.to_local().score(X, y, weight)
+    assert model.score(array(X), array(y[:, None]), array(weight)) == pytest.approx(expected, rel=1e-12)
+
+
 def test_several_targets(client):
     X, y, _ = rows()
     y = np.column_stack([y, -y])

@@ -10,6 +10,7 @@ import dask.array as da
 import numpy as np
 from dask.base import is_dask_collection
 from dask.delayed import Delayed
+from sklearn.utils import column_or_1d
 
 from ..core.deviance import deviance_sums
 from .partitions import aligned
@@ -51,6 +52,7 @@ def accuracy(model: Any, compute: Any, X: Any, y: Any, weight: Any) -> float:
 
 def _hits(part: Any, model: Any) -> np.ndarray:
     X, y, weight = _unpacked(part)
+    y = column_or_1d(y)
     right = model.predict(X) == y if len(y) else np.empty(0)
     return np.array([weight @ right, weight.sum()])
 
