@@ -158,6 +158,20 @@ def test_one_column_of_targets(client, cls):
     assert model.score(array(X), array(y[:, None]), array(weight)) == pytest.approx(expected, rel=1e-12)
 
 
+def test_targets_that_are_not_distributed_are_told(client):
+    X, y, weight = rows()
+    for model in (LinearRegressor(client=client), LogisticClassifier(client=client)):
+        model.fit(array(X), array(y if isinstance(model, LinearRegressor) else y > 0))
+        with pytest.raises(TypeError, match=r"y must be a dask collection as X is\. Got ndarray instead: wrap it"):
+            model.score(array(X), y)
+        with pytest.raises(TypeError, match="sample_weight must be a dask collection"):
+            model.score(array(X), array(y), weight)
+        with pytest.raises(TypeError, match="y must be a dask collection as X is"):
+            model.fit(array(X), dask.delayed(y))
+        with pytest.raises(ValueError, match="y must be given"):
+            model.score(array(X))
+
+
 def test_several_targets(client):
     X, y, _ = rows()
     y = np.column_stack([y, -y])

@@ -11,6 +11,7 @@ from ..linear_model import LinearRegressor as LocalRegressor
 from ..linear_model import LogisticClassifier as LocalClassifier
 from . import predictions
 from .model import ClusterModel
+from .partitions import is_distributed
 
 __all__ = ["LinearRegressor", "LogisticClassifier"]
 
@@ -62,7 +63,7 @@ class LinearRegressor(ClusterModel, LocalRegressor):
         -------
         ndarray or, not computed yet, dask array of shape (n_samples,) or (n_samples, n_targets)
         """
-        if not predictions.is_distributed(X):
+        if not is_distributed(X):
             return super().predict(X)
         return self._lazily("predict", X, self._n_outputs if self._many_targets else None, np.float64)
 
@@ -80,7 +81,7 @@ class LinearRegressor(ClusterModel, LocalRegressor):
         float
             1 is best, 0 is a constant; mean over targets.
         """
-        if not predictions.is_distributed(X):
+        if not is_distributed(X):
             return super().score(X, y, sample_weight)
         return predictions.explained(self.to_local(), self._compute, X, y, sample_weight)
 
@@ -131,7 +132,7 @@ class LogisticClassifier(ClusterModel, LocalClassifier):
         -------
         ndarray or, not computed yet, dask array of shape (n_samples,) or (n_samples, n_classes)
         """
-        if not predictions.is_distributed(X):
+        if not is_distributed(X):
             return super().decision_function(X)
         return self._lazily("decision_function", X, None if self._n_outputs == 1 else self._n_outputs, np.float64)
 
@@ -146,7 +147,7 @@ class LogisticClassifier(ClusterModel, LocalClassifier):
         -------
         ndarray or, not computed yet, dask array of shape (n_samples,)
         """
-        if not predictions.is_distributed(X):
+        if not is_distributed(X):
             return super().predict(X)
         check_is_fitted(self)
         return self._lazily("predict", X, None, self.classes_.dtype)
@@ -178,7 +179,7 @@ class LogisticClassifier(ClusterModel, LocalClassifier):
         return self._probabilities("predict_log_proba", X)
 
     def _probabilities(self, name: str, X: Any) -> Any:
-        if not predictions.is_distributed(X):
+        if not is_distributed(X):
             return getattr(super(), name)(X)
         check_is_fitted(self)
         return self._lazily(name, X, len(self.classes_), np.float64)
@@ -196,6 +197,6 @@ class LogisticClassifier(ClusterModel, LocalClassifier):
         -------
         float
         """
-        if not predictions.is_distributed(X):
+        if not is_distributed(X):
             return super().score(X, y, sample_weight)
         return predictions.accuracy(self.to_local(), self._compute, X, y, sample_weight)

@@ -73,6 +73,11 @@ class Collection:
         return sorted(found.values())
 
 
+def is_distributed(X: Any) -> bool:
+    """Whether X is a dask array or data frame."""
+    return is_dask_collection(X) and not isinstance(X, Delayed)
+
+
 def collect(data: Any, y: Any, sample_weight: Any) -> Any:
     """The partitions of what a user has given.
 
@@ -89,21 +94,12 @@ def collect(data: Any, y: Any, sample_weight: Any) -> Any:
     if isinstance(data, list | tuple) and data and all(isinstance(part, Delayed | Future) for part in data):
         _refuse_targets(y, sample_weight, "delayed partitions are (X, y) or (X, y, sample_weight)")
         return Collection(list(data))
-    if not is_dask_collection(data) or isinstance(data, Delayed):
+    if not is_distributed(data):
         raise TypeError(
             "data must be a dask array or data frame, a list of delayed (X, y), or a source of blocks. Got "
             f"{type(data).__name__} instead: for rows in memory use the estimator's own fit."
         )
-    if y is None:
-        raise ValueError("y must be given beside a dask array or data frame.")
-    columns = {"X": data, "y": y} | ({} if sample_weight is None else {"sample_weight": sample_weight})
-    for name, values in columns.items():
-        if not is_dask_collection(values):
-            raise TypeError(
-                f"{name} must be a dask collection as X is. Got {type(values).__name__} instead: wrap it by "
-                "dask.array.from_array with the chunks of X."
-            )
-    return Collection(aligned(columns))
+    return Collection(aligned(data, y, sample_weight))
 
 
 def _refuse_targets(y: Any, sample_weight: Any, reason: str) -> None:
@@ -111,12 +107,17 @@ def _refuse_targets(y: Any, sample_weight: Any, reason: str) -> None:
         raise ValueError(f"y and sample_weight must be None here: {reason}.")
 
 
-def aligned(columns: dict[str, Any]) -> list[Delayed]:
-    """Columns cut into the same rows: a tuple of all of them for each partition.
-
-    All are optimised together or not at all. One by one, Dask would load what they have in common once for each, and
-    might cut it differently.
-    """
+def aligned(X: Any, y: Any, sample_weight: Any) -> list[Delayed]:
+    """Columns cut into the same rows: a tuple of all of them for each partition."""
+    if y is None:
+        raise ValueError("y must be given beside a dask array or data frame.")
+    columns = {"X": X, "y": y} | ({} if sample_weight is None else {"sample_weight": sample_weight})
+    for name, values in columns.items():
+        if not is_distributed(values):
+            raise TypeError(
+                f"{name} must be a dask collection as X is. Got {type(values).__name__} instead: wrap it by "
+                "dask.array.from_array with the chunks of X."
+            )
     rows = _rows_of(columns["X"])
     cut: list[Any] = []
     for name, values in columns.items():
@@ -131,12 +132,21 @@ def aligned(columns: dict[str, Any]) -> list[Delayed]:
     counts = {name: values.npartitions for name, values in zip(columns, cut, strict=True)}
     if len(set(counts.values())) > 1:
         raise ValueError(f"The numbers of partitions must be equal. Got {counts}: repartition to the same divisions.")
-    if all(hasattr(values, "divisions") for values in cut):
+    return _together(cut)
+
+
+def _together(columns: list[Any]) -> list[Delayed]:
+    """Partitions of columns of the same rows.
+
+    All are optimised together or not at all. One by one, Dask would load what they have in common once for each, and
+    might cut it differently.
+    """
+    if all(hasattr(values, "divisions") for values in columns):
         import dask.dataframe as dd
 
         as_given = {"meta": (None, "object"), "enforce_metadata": False, "align_dataframes": False}
-        return dd.map_partitions(shares.together, *cut, **as_given).to_delayed()
-    parts = [np.ravel(values.to_delayed(optimize_graph=False)) for values in cut]
+        return dd.map_partitions(shares.together, *columns, **as_given).to_delayed()
+    parts = [np.ravel(values.to_delayed(optimize_graph=False)) for values in columns]
     return [delayed(shares.together, pure=False)(*row) for row in zip(*parts, strict=True)]
 
 

@@ -8,17 +8,10 @@ from typing import Any
 import dask
 import dask.array as da
 import numpy as np
-from dask.base import is_dask_collection
-from dask.delayed import Delayed
 from sklearn.utils import column_or_1d
 
 from ..core.deviance import deviance_sums
 from .partitions import aligned
-
-
-def is_distributed(X: Any) -> bool:
-    """Whether X is a dask array or data frame."""
-    return is_dask_collection(X) and not isinstance(X, Delayed)
 
 
 def lazily(method: Callable[[Any], np.ndarray], X: Any, width: int | None, dtype: Any) -> da.Array:
@@ -46,7 +39,7 @@ def _sum(compute: Callable[[list[Any]], list[Any]], function: Callable[..., Any]
 
 def accuracy(model: Any, compute: Any, X: Any, y: Any, weight: Any) -> float:
     """The share of rows whose class is predicted."""
-    right, mass = _sum(compute, _hits, _parts(X, y, weight), model)
+    right, mass = _sum(compute, _hits, aligned(X, y, weight), model)
     return float(right / mass)
 
 
@@ -59,7 +52,7 @@ def _hits(part: Any, model: Any) -> np.ndarray:
 
 def explained(model: Any, compute: Any, X: Any, y: Any, weight: Any) -> float:
     """R2 or, for a loss with a link, D2: see `LinearRegressor.score`."""
-    parts = _parts(X, y, weight)
+    parts = aligned(X, y, weight)
     sums = _sum(compute, _moments, parts, model._n_outputs)
     means = sums[1:] / sums[0]
     unexplained, total = _sum(compute, _deviances, parts, model, means)
@@ -84,10 +77,6 @@ def _deviances(part: Any, model: Any, means: np.ndarray) -> np.ndarray:
         return deviance_sums(model._problem_, model._scores(X), y, weight, means)
     predicted = model.predict(X).reshape(y.shape)
     return np.stack([weight @ (y - predicted) ** 2, weight @ (y - means) ** 2])
-
-
-def _parts(X: Any, y: Any, weight: Any) -> list[Delayed]:
-    return aligned({"X": X, "y": y} | ({} if weight is None else {"sample_weight": weight}))
 
 
 def _unpacked(part: tuple[Any, ...]) -> tuple[Any, np.ndarray, np.ndarray]:
