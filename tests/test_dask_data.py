@@ -185,6 +185,10 @@ def test_what_does_not_fit_together_is_told(client):
         train(client, LinearRegressor(), put(client, [(X[:60], y[:60]), (X[60:, :3], y[60:])]))
     with pytest.raises(ValueError, match="do not fit together"):
         train(client, LinearRegressor(), put(client, [(X[:60], y[:60]), (sp.csr_array(X[60:]), y[60:])]))
+    text, number = (X[:60], np.where(y[:60] > 0, "yes", "no")), (X[60:], (y[60:] > 0).astype(int))
+    for parts in ([text, number], [text, text, number]):  # on two workers, and on one
+        with pytest.raises(ValueError, match=r"do not fit together.*string\) are .*False\), .*True\)"):
+            train(client, LogisticClassifier(), put(client, parts))
     frame = dd.from_pandas(pd.DataFrame(X), npartitions=3)
     with pytest.raises(ValueError, match="numbers of partitions must be equal"):
         train(client, LinearRegressor(), frame, dd.from_pandas(pd.Series(y), npartitions=2))

@@ -148,12 +148,7 @@ def _join(parts: list[Share]) -> Share:
     first = parts[0]
     if len(parts) == 1:
         return first
-    kinds = {(sp.issparse(part.X), part.X.shape[1], key(part.names), part.y.shape[1:]) for part in parts}
-    if len(kinds) > 1:
-        raise ValueError(
-            "The partitions do not fit together: (sparse, n_features, feature names, shape of a target) are "
-            f"{sorted(kinds, key=str)}."
-        )
+    require_alike([(part.X, part.y, part.names) for part in parts])
     X = [part.X for part in parts]
     together = sp.vstack(X, format="csr") if sp.issparse(first.X) else np.concatenate(X)
     weights: Any = None
@@ -162,9 +157,17 @@ def _join(parts: list[Share]) -> Share:
     return Share(together, np.concatenate([part.y for part in parts]), weights, first.names)
 
 
-def key(names: Any) -> Any:
-    """Feature names as something that can be compared."""
-    return None if names is None else tuple(names)
+def require_alike(rows: list[tuple[Any, Any, Any]]) -> None:
+    """Raise unless rows (X, y, feature names) can be put together; names may be None."""
+    kinds = {
+        (sp.issparse(X), X.shape[1], None if names is None else tuple(names), y.shape[1:], isinstance(y.flat[0], str))
+        for X, y, names in rows
+    }
+    if len(kinds) > 1:
+        raise ValueError(
+            "The partitions do not fit together: (sparse, n_features, feature names, shape of a target, whether it is "
+            f"a string) are {sorted(kinds, key=str)}."
+        )
 
 
 def describe(estimator: Any, share: Share) -> Description:

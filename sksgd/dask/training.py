@@ -220,11 +220,7 @@ def _agree(
     found = [about for about in found if about.n]
     if not found:
         raise ValueError("The data have no rows: every partition is empty.")
-    kinds = {(about.sparse, about.example[0].shape[1], shares.key(about.names)) for about in found}
-    if len(kinds) > 1:
-        raise ValueError(
-            f"The partitions do not fit together: (sparse, n_features, feature names) are {sorted(kinds, key=str)}."
-        )
+    shares.require_alike([(*about.example, about.names) for about in found])
     dtype = np.result_type(*(about.dtype for about in found)) if dtype is None else dtype
     X, y = found[0].example
     names = found[0].names if parts.feature_names is None else parts.feature_names
