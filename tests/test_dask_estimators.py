@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from clusters import cluster
+from distributed import Client
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import sksgd
-from sksgd.dask import LinearRegressor, LogisticClassifier
+from sksgd.dask import LinearRegressor, LogisticClassifier, train
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,18 @@ def test_clones_share_the_client_and_pickles_do_without(client):
     back = pickle.loads(pickle.dumps(model))
     assert back.client is None
     np.testing.assert_array_equal(back.coef_, model.coef_)
+
+
+def test_a_closed_client_is_told(client):
+    X, y, _ = rows()
+    with Client(client.scheduler.address, set_as_default=False) as closed:
+        model = LinearRegressor(client=closed).fit(array(X), array(y))
+    for method in (model.fit, model.score):
+        with pytest.raises(RuntimeError, match=r"is closed\. Pass one that is connected"):
+            method(array(X), array(y))
+    with pytest.raises(RuntimeError, match="is closed"):
+        train(closed, sksgd.LinearRegressor(), array(X), array(y))
+    assert model.set_params(client=client).score(array(X), array(y)) > 0.5
 
 
 @pytest.mark.parametrize(("cls", "local"), PAIRS)

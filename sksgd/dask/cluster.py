@@ -69,6 +69,8 @@ class Cluster:
 
     def __init__(self, client: Client | None):
         self.client = get_client() if client is None else client
+        if self.client.status in ("closing", "closed"):
+            raise RuntimeError(f"{self.client!r} is closed. Pass one that is connected, or None for the current one.")
         self.communication = Communication()
 
     def workers(self) -> list[str]:

@@ -86,7 +86,7 @@ def train(
     ValueError
         For data, parameters and optimizers that cannot be trained on so. Implicit SGD trains in memory only.
     RuntimeError
-        Where the scheduler is lost, or there are no workers.
+        Where the scheduler is lost, the client closed, or there are no workers.
     Exception
         What a partition raises, at once.
 
