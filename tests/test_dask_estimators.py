@@ -116,6 +116,18 @@ def test_fitted_anew_it_knows_nothing_of_the_fit_before(client):
     assert model.__dict__.keys() == {*fresh.__dict__, "_metadata_request"}
 
 
+def test_partial_fit_takes_no_distributed_rows(client):
+    X, y, _ = rows()
+    regressor = LinearRegressor(client=client).partial_fit(X, y)
+    np.testing.assert_array_equal(regressor.coef_, sksgd.LinearRegressor().partial_fit(X, y).coef_)
+    classifier = LogisticClassifier(client=client).partial_fit(X, y > 0, classes=[False, True])
+    for model, kind in ((regressor, array), (regressor, as_frame), (classifier, array)):
+        before = model.coef_.copy()
+        with pytest.raises(TypeError, match=r"X must be in memory for partial_fit.*warm_start=True"):
+            model.partial_fit(kind(X), array(y))
+        np.testing.assert_array_equal(model.coef_, before)
+
+
 def test_held_out_rows(client):
     X, y, _ = rows()
     model = LogisticClassifier(tol=1e-10).fit(array(X), array(y > 0), X_val=array(X[:40]), y_val=array(y[:40] > 0))

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import predictions
 from .cluster import Cluster
+from .partitions import is_distributed
 from .training import fit
 
 #: The parameters beside those of the estimators in memory.
@@ -88,6 +89,14 @@ class ClusterModel(BaseEstimator):
                     delattr(self, name)  # of an earlier fit to other data, such as names of features
                 self.__dict__.update(learned)
         return self
+
+    def _partial_fit(self, X: Any, *others: Any) -> Self:
+        if is_distributed(X):  # which would come to the client, all of them
+            raise TypeError(
+                f"X must be in memory for partial_fit. Got a distributed {type(X).__name__}: use fit with "
+                "warm_start=True, and max_iter=1 for one pass."
+            )
+        return super()._partial_fit(X, *others)
 
     def to_local(self) -> Any:
         """The same fitted model as an estimator for rows in memory.
