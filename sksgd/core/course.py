@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .points import Points
+from .points import Point, Points
 from .subspace import Subspace
-from .whitening import Whitening, suits, unknown
+from .whitening import SpanWhitening, Whitening, suits, unknown
 
 #: Steps of the past that are searched along.
 KEPT = 5
@@ -66,18 +66,23 @@ class Course(Points):
         Returns the weights, or None if the columns are left as they are.
         """
         if self._dependent is None:
-            self._dependent = self.smooth and suits(self.rows, self.split, self.n)
+            self._dependent = self.smooth and suits(self.rows, self.split, self.n, self.in_memory)
         if not self._dependent:
             return None
         point = self.point if at is None else None
         at = self.point.u if at is None else at
         if at is not self._whitening[0]:
-            point, intercept = point or self._measure(at, self._scores(at)), self.problem.fit_intercept
-            matrix, n = self.rows.sampled_gram(point.measured, point.bend / self.K, intercept)
-            rest = (self.moments.square, self._bend(point)[0], self.strength, intercept, self._mean_bend(point))
-            whitening = Whitening.of(matrix, unknown(self.split.width, n, self.n), *rest)
+            whitening = self._whitening_at(point or self._measure(at, self._scores(at)))
             self._dependent, self._whitening = whitening is not None, (at, whitening)
         return at if self._dependent else None
+
+    def _whitening_at(self, point: Point) -> Whitening | SpanWhitening | None:
+        intercept, bend = self.problem.fit_intercept, self._mean_bend(point)
+        if self.in_memory and self.n < self.split.width:
+            return self.rows.span(point.measured, self.strength, intercept, bend)
+        matrix, n = self.rows.sampled_gram(point.measured, point.bend / self.K, intercept)
+        rest = (self.moments.square, self._bend(point)[0], self.strength, intercept, bend)
+        return Whitening.of(matrix, unknown(self.split.width, n, self.n), *rest)
 
     # ---- searches ----------------------------------------------------------------------------------------------------
 

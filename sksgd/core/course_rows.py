@@ -17,7 +17,7 @@ from .mapping import stays, summed
 from .split import Split
 from .subspace import Scores
 from .walk import Terms, walk
-from .whitening import angles, sampled_gram
+from .whitening import SpanWhitening, angles, sampled_gram
 
 #: Scores that are logarithms must stay below REACH.
 REACH = 300.0
@@ -220,6 +220,10 @@ class CourseRows(Scores):
     def sampled_gram(self, at: Measured, total: float, intercept: bool) -> tuple[np.ndarray, int]:
         """See `sksgd.core.whitening.sampled_gram`."""
         return sampled_gram(self.design, at.bends.mean(axis=1), total, intercept)
+
+    def span(self, at: Measured, strength: np.ndarray, intercept: bool, bend: float) -> SpanWhitening | None:
+        """See `sksgd.core.whitening.SpanWhitening`; for rows in memory alone."""
+        return SpanWhitening.of(self.design, at.bends.mean(axis=1), strength, intercept, bend)
 
 
 def _again(feed: Feed, split: Split, n_all: int, mean_weight: float, moments: Moments, terms: Any) -> CourseRows:

@@ -58,7 +58,7 @@ class Points:
     """
 
     def __init__(self, problem: Any, coef: np.ndarray, intercept: np.ndarray, feed: Feed, past: Any):
-        self.problem, self.K, self.n = problem, len(coef), len(feed)
+        self.problem, self.K, self.n, self.in_memory = problem, len(coef), len(feed), feed.in_memory
         self.split = split = Split.of(feed, empty=False)
         rows = feed.course_rows(split)
         self.moments = Moments.of(rows, split, problem.fit_intercept, feed.dtype)
@@ -154,6 +154,18 @@ class Points:
         if lower:
             self.point = point
         return lower
+
+    def least_excess(self) -> float:
+        """What is to be thought left at least: where dense rows are fewer than columns, as much as there may be.
+
+        Along what no row sees only the penalty bends, which no walk finds. With L2 the excess is at most half of the
+        sum of the squares of the gradient over the strengths, at the best intercept.
+        """
+        if not self.smooth or self.n >= self.split.width or self.split.n_dense < self.split.width:
+            return 0.0
+        slope, strength = (self.point.slope + self.strength * self.point.u)[:, :-1], self.strength[:-1]
+        most = self.point.objective if self.problem.loss.link != "log" else np.inf  # others cost nothing at least
+        return min(0.5 * float((slope**2 / strength).sum()), most) if (strength > 0).all() else 0.0
 
     def decrement(self) -> float:
         """What the objective would fall by if every weight went to its minimum, and none knew of the others.

@@ -4,7 +4,8 @@ Where columns are collinear, steps weight by weight are short along what they sh
 of the rows, H = (1/m) sum l''_i x_i x_i' + diag(strength), knows that. With its Cholesky factor, H = L L', a gradient
 step in the coordinates L' w is the step H^-1 times the gradient in the weights. In those coordinates the eigenvalues of
 the true Hessian are between about 1/(1 + r)^2 and 1/(1 - r)^2 with r^2 = d/m, whatever they were before. So a few
-conjugate steps do what Newton's would, and the matrix costs m d^2 instead of n d^2 for every step.
+conjugate steps do what Newton's would, and the matrix costs m d^2 instead of n d^2 for every step. Of fewer rows than
+columns H is that of all of them, and it takes a matrix of rows times rows to divide by it.
 
 References
 ----------
@@ -34,13 +35,17 @@ DEPENDENT, PROBE = 3.0, 256
 UNKNOWN = 0.05
 
 
-def suits(rows: Any, split: Split, n: int) -> bool:
+def suits(rows: Any, split: Split, n: int, in_memory: bool) -> bool:
     """Whether there are so many dense columns, and no others, that depend on each other.
 
     As they all do among not many more rows than columns. `rows` gives the sums of `angles`.
     """
     d = split.width
-    if split.n_dense < d or not FEWEST < d <= min(MOST, 4 * n):
+    if split.n_dense < d or d <= FEWEST:
+        return False
+    if n < d and in_memory:
+        return n <= MOST
+    if d > min(MOST, 4 * n):
         return False
     return n < 2 * d or dependence(d, *rows.angles()) > DEPENDENT
 
@@ -109,6 +114,63 @@ class Whitening:
     def step(self, slope: np.ndarray) -> np.ndarray:
         """Where the negative of a gradient (K, width + 1) leads."""
         return -self.scale * lapack.dpotrs(self.factor, (slope * self.scale).T, lower=1)[0].T
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SpanWhitening:
+    """The same for fewer rows than columns, with all rows: by matrices of rows times rows.
+
+    With the penalty as the unit of the weights, the Hessian is I + C'C for rows C (n, width). Gradients are C'a, beside
+    what is left of weights outside of the span of the rows, and I + C'C takes C'(I + CC')^-1 a to C'a.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, width)
+        C.
+    factors : tuple of two ndarrays of shape (n, n)
+        The Cholesky factors of CC' and I + CC'.
+    scale : ndarray of shape (width,)
+        Weights for those units.
+    mean : ndarray of shape (width,)
+        The means of the columns, weighted by curvatures, in those units: 0 if there is no intercept.
+    total : float
+        The curvature in the intercept; infinite if there is none.
+    bend : float
+        The mean curvature.
+    """
+
+    rows: np.ndarray
+    factors: tuple[np.ndarray, np.ndarray]
+    scale: np.ndarray
+    mean: np.ndarray
+    total: float
+    bend: float
+
+    @classmethod
+    def of(cls, design: Design, bends: np.ndarray, strength: np.ndarray, intercept: bool, bend: float) -> Self | None:
+        """From the curvatures of the rows (n,), times their weights; for the others see `Whitening`."""
+        share = bends / design.n_all
+        rows, total = design.dense_at(np.arange(design.n)) - design.mean, float(share.sum())
+        # Without a penalty, one that matters little.
+        scale = 1.0 / np.sqrt(np.maximum(strength[:-1], 1e-10 * max(total * float(design.square.mean()), 1e-300)))
+        rows *= scale
+        mean = share @ rows / total if intercept and total > 0 else np.zeros(len(scale))
+        rows = (rows - mean) * np.sqrt(share)[:, None]
+        gram = rows @ rows.T
+        factors = [lapack.dpotrf(gram + more * np.eye(len(gram)), lower=1) for more in (JITTER * np.trace(gram), 1.0)]
+        if any(info != 0 or not np.isfinite(factor[-1, -1]) for factor, info in factors):
+            return None
+        return cls(rows, tuple(f for f, _ in factors), scale, mean, total if intercept else np.inf, bend)
+
+    def step(self, slope: np.ndarray) -> np.ndarray:
+        """Where the negative of a gradient (K, width + 1) leads."""
+        g = slope[:, :-1] * self.scale - self.mean * slope[:, -1:]
+        inside = lapack.dpotrs(self.factors[0], self.rows @ g.T, lower=1)[0]
+        rest = g - inside.T @ self.rows
+        if np.linalg.norm(rest) < 1e-6 * np.linalg.norm(g):
+            rest = np.zeros_like(rest)  # it is what rounds
+        w = lapack.dpotrs(self.factors[1], inside, lower=1)[0].T @ self.rows + rest
+        return -np.column_stack([w * self.scale, slope[:, -1] / self.total - w @ self.mean])
 
 
 def unknown(width: int, n: int, n_all: int) -> float:

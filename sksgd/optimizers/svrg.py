@@ -38,8 +38,9 @@ class SVRG(BlockOptimizer):
     or none and there are no bounds, there is no walk: each of four searches has the gradient in coordinates whitened by
     the second derivatives of some of the rows, three for each column and at least a tenth. Collinearity is irrelevant
     then, as it is for Newton's steps. The matrix takes O(d^2) of memory and O(d^3 + n d^2/10) of time, and is found
-    again only after a pass that gained little. Other penalties, bounds, sparse columns, and rows fewer than a quarter
-    of the columns are left unwhitened, and take more passes where columns are collinear.
+    again only after a pass that gained little. Up to 2000 rows in memory that are fewer than the columns need a matrix
+    of rows times rows, in O(n^2 d), whatever the number of columns. Other penalties, bounds and sparse columns are left
+    unwhitened, and take more passes where columns are collinear.
 
     All but the walks are sums over rows, so that it also trains on rows that are on many machines, see
     `sksgd.dask.train`: each walks along its own rows, from the same weights and with the gradient of all, and the means
@@ -180,7 +181,7 @@ class SVRG(BlockOptimizer):
         falls = (*memory.falls, before[0] - memory.objective)[-3:]
         rounding = 1e-15 * abs(memory.objective)
         doubt = max(decrement, _remainder(falls, decrement / before[1] if before[1] > 0 else 1.0), rounding)
-        memory.excess = max(doubt, 0.1 * memory.doubt if memory.falls else falls[-1])
+        memory.excess = max(doubt, 0.1 * memory.doubt if memory.falls else falls[-1], course.least_excess())
         memory.stuck = len(falls) > 1 and max(falls[-2:]) <= rounding
         memory.falls, memory.doubt = falls, doubt
 
