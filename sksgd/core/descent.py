@@ -236,6 +236,23 @@ def apply(grams: Any, s: np.ndarray) -> np.ndarray:
     return np.zeros_like(s) if isinstance(grams, float) else np.matmul(grams, s[:, :, None])[:, :, 0]
 
 
+def tally(loss: Loss, y: np.ndarray, weight: np.ndarray | None, n_outputs: int) -> tuple[np.ndarray, float]:
+    """The sums (K,) of coded targets, or of the weights of each class where the loss is joint; and of the weights."""
+    mass = float(len(y) if weight is None else weight.sum())
+    if loss.joint:
+        return np.bincount(y[:, 0].astype(np.intp), weights=weight, minlength=n_outputs) * 1.0, mass
+    return y.sum(axis=0, dtype=np.float64) if weight is None else weight @ y, mass
+
+
+def link_of_means(loss: Loss, sums: np.ndarray, mass: float) -> np.ndarray:
+    """The scores (K,) of the mean targets, which are the best constants; not finite where these are at their limits."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores = np.log(sums / mass)
+        if loss.joint:
+            return scores - scores.mean()
+        return scores if loss.link == "log" else scores - np.log1p(-sums / mass)
+
+
 def constants(loss: Loss, y: np.ndarray, weight: np.ndarray | None, n_outputs: int) -> np.ndarray:
     """The intercepts (K,) of the best model without features, over at most some 1000 of these rows."""
     part = slice(None, None, max(1, len(y) // 1000))

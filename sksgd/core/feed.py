@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import pass_
-from .descent import constants
+from .descent import constants, link_of_means, tally
 from .sweeps import Sweep
 
 if TYPE_CHECKING:
@@ -170,9 +170,20 @@ class Feed:
     def constants(self, loss: Loss, n_outputs: int) -> np.ndarray:
         """The intercepts (K,) of the best model without features, found once."""
         if self._constants is None or self._constants[:2] != (loss, n_outputs):
-            rows = self.some_targets(1000)
-            self._constants = loss, n_outputs, constants(loss, rows.y, rows.weight, n_outputs)
+            self._constants = loss, n_outputs, self._best_constants(loss, n_outputs)
         return self._constants[2]
+
+    def _best_constants(self, loss: Loss, n_outputs: int) -> np.ndarray:
+        if loss.link != "identity":
+            # Few rows may have nearly all of the mean.
+            scores = link_of_means(loss, *self._tally(loss, n_outputs))
+            if np.isfinite(scores).all():
+                return scores
+        rows = self.some_targets(1000)
+        return constants(loss, rows.y, rows.weight, n_outputs)
+
+    def _tally(self, loss: Loss, n_outputs: int) -> tuple[np.ndarray, float]:
+        return tally(loss, self.targets.y, self.targets.weight, n_outputs)
 
     def some_targets(self, n: int) -> Rows:
         """The targets and weights of about so many rows from all over."""

@@ -120,6 +120,10 @@ class ClusterFeed(Feed):
         step = max(1, self._n // n)
         return self._rows([self.cluster.measured(sums.some_targets, one.block, step) for one in self.held])
 
+    def _tally(self, loss: Loss, n_outputs: int) -> tuple[np.ndarray, float]:
+        with self.cluster.round():
+            return self._sum(self._each(sums.tally, loss, n_outputs))
+
     def _mean_loss_of(self, loss: Loss, intercept: np.ndarray) -> float:
         with self.cluster.round():
             total, mass = self._sum(self._each(sums.constant_loss, loss, intercept))

@@ -11,6 +11,7 @@ import numpy as np
 from dask.sizeof import sizeof
 
 from ..base import Loss
+from ..core import descent
 from ..core.batches import Block
 from ..core.quadratic import Coordinates
 from ..core.rows import Rows
@@ -48,6 +49,11 @@ def total_loss(loss: Loss, block: Block, weights: tuple[np.ndarray, np.ndarray])
 def constant_loss(loss: Loss, block: Block, intercept: np.ndarray) -> tuple[float, float]:
     """The weighted sum of the losses of a model without features, and of the weights."""
     return block.constant_loss(loss, intercept) * block.total_weight, block.total_weight
+
+
+def tally(loss: Loss, block: Block, n_outputs: int) -> tuple[np.ndarray, float]:
+    """See `sksgd.core.descent.tally`."""
+    return descent.tally(loss, block.targets.y, block.targets.weight, n_outputs)
 
 
 def some_targets(block: Block, step: int) -> Rows:
