@@ -30,8 +30,9 @@ from test_callbacks import Recorder
 from sksgd import LinearRegressor
 from sksgd.base import Loss
 from sksgd.core.descent import constants
-from sksgd.core.quadratic import diagonals, joint_gram, secant, separate_grams, solve
+from sksgd.core.quadratic import diagonals, joint_gram, rescaled, secant, separate_grams, solve
 from sksgd.kernels.derivatives import derivatives
+from sksgd.kernels.standardise import raise_to_sizes
 from sksgd.losses import Huber, LogLoss, Multinomial, Poisson, SquaredError, Tweedie
 from sksgd.penalties import L2
 
@@ -241,7 +242,7 @@ def test_the_kernel_computes_what_the_hooks_do(loss):
     scores, weight = r.uniform(-3, 3, (n, K)), r.uniform(0, 2, n)
     y = r.integers(0, K, (n, 1)).astype(float) if loss.joint else r.uniform(0, 1, (n, K))
     totals, slopes, bends = np.empty(1 if loss.joint else K), np.empty((n, K)), np.empty((n, K))
-    derivatives(loss, scores, y, weight, 0.0, loss.link == "identity", np.zeros(K), totals, slopes, bends)
+    derivatives(loss, scores, y, weight, 0.0, loss.link == "identity", np.zeros(K), 1.0, totals, slopes, bends)
     norm = logsumexp(scores, axis=1)
     truth = (np.arange(K) == y).astype(float) if loss.joint else y
     tail = [(float(v),) if loss.joint else () for v in norm]
@@ -269,6 +270,13 @@ def test_grams_and_solver():
     np.testing.assert_allclose(of_all, np.diag(expected)[None], atol=1e-12)
     of_each = np.diagonal(separate_grams(Z, shares), axis1=1, axis2=2)
     np.testing.assert_allclose(diagonals(SquaredError(), Z, shares), of_each, atol=1e-12)
+    sizes = np.full(3, 0.5)
+    raise_to_sizes(Z, sizes)
+    np.testing.assert_array_equal(sizes, np.maximum(np.abs(Z).max(axis=0), 0.5))
+    for other in (of_each, 0.25 * of_each):
+        changed = rescaled(separate_grams(Z, shares), other, 3)
+        np.testing.assert_allclose(np.diagonal(changed, axis1=1, axis2=2), other, rtol=1e-12)
+        np.testing.assert_allclose(changed, separate_grams(Z, shares) * (other / of_each)[0, 0], rtol=1e-9)
     grams, right, diagonal = separate_grams(Z, shares), r.normal(size=(4, 3)), np.array([0.0, 1.0, 1e9])
     solution = solve(grams, diagonal, right)
     for gram, b, x in zip(grams, right, solution, strict=True):

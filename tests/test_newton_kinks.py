@@ -69,12 +69,13 @@ def test_proximal_points_of_losses(loss, step):
 
 
 @over("loss", KINKED, ids=repr)
-def test_the_kernel_smooths(loss):
+@over("span", [1.0, 0.5])
+def test_the_kernel_smooths(loss, span):
     r = np.random.default_rng(0)
     n, width = 300, np.array([0.7, 0.0])
     scores, y, weight = r.uniform(-2, 2, (n, 2)), np.sign(r.normal(size=(n, 2))), r.uniform(0.1, 2, n)
     totals, slopes, bends = np.empty(2), np.empty((n, 2)), np.empty((n, 2))
-    derivatives(loss, scores, y, weight, 0.0, True, width, totals, slopes, bends)
+    derivatives(loss, scores, y, weight, 0.0, True, width, span, totals, slopes, bends)
     points = [[(float(p), float(t)) for p, t in zip(*row, strict=True)] for row in zip(scores, y, strict=True)]
     q = np.array([loss.prox(*row[0], 0.7) for row in points])
     away = scores[:, 0] - q
@@ -83,8 +84,9 @@ def test_the_kernel_smooths(loss):
     np.testing.assert_allclose(totals, [weight @ envelope, weight @ exact], rtol=1e-9)
     np.testing.assert_allclose(slopes[:, 0], weight * away / 0.7, atol=1e-9)
     np.testing.assert_allclose(slopes[:, 1], weight * [loss.gradient(*row[1]) for row in points], atol=1e-12)
-    shift = [loss.prox(row[0][0] + 0.7, row[0][1], 0.7) - loss.prox(row[0][0] - 0.7, row[0][1], 0.7) for row in points]
-    np.testing.assert_allclose(bends[:, 0], weight * (1 - np.array(shift) / 1.4) / 0.7, atol=1e-9)
+    h = span * 0.7
+    shift = [loss.prox(row[0][0] + h, row[0][1], 0.7) - loss.prox(row[0][0] - h, row[0][1], 0.7) for row in points]
+    np.testing.assert_allclose(bends[:, 0], weight * (1 - np.array(shift) / (2 * h)) / 0.7, atol=1e-9)
     np.testing.assert_array_equal(bends[:, 1], 0.0)
 
 

@@ -28,6 +28,9 @@ class Margins:
         K.
     smoothing : ndarray of shape (K,) or None
         The widths by which kinks of the loss are smoothed, see `sksgd.kernels.derivatives`. None: not at all.
+    span : float
+        Over which share of them smoothed losses bend: over all of it, steps see the kinks that they are to meet, over
+        little of it, they do not creep along those that they never meet.
 
     Attributes
     ----------
@@ -36,17 +39,23 @@ class Margins:
     """
 
     def __init__(
-        self, loss: Loss, y: np.ndarray, weight: np.ndarray | None, n_outputs: int, smoothing: np.ndarray | None = None
+        self,
+        loss: Loss,
+        y: np.ndarray,
+        weight: np.ndarray | None,
+        n_outputs: int,
+        smoothing: np.ndarray | None = None,
+        span: float = 1.0,
     ):
         self.loss, self.y = loss, np.ascontiguousarray(y)
-        self.smoothing = np.zeros(n_outputs) if smoothing is None else smoothing
+        self.smoothing, self.span = np.zeros(n_outputs) if smoothing is None else smoothing, span
         self.weight: Any = 1.0 if weight is None else np.ascontiguousarray(weight)
         self.n_systems = 1 if loss.joint else n_outputs
 
     def take(self, part: slice) -> Margins:
         """Those of some of the rows."""
         weight = self.weight[part] if isinstance(self.weight, np.ndarray) else None
-        return Margins(self.loss, self.y[part], weight, len(self.smoothing), self.smoothing)
+        return Margins(self.loss, self.y[part], weight, len(self.smoothing), self.smoothing, self.span)
 
     def runs(self) -> Iterator[tuple[slice, Margins]]:
         """All rows, some at a time, with their places."""
@@ -55,10 +64,10 @@ class Margins:
             part = slice(first, min(first + size, len(self.y)))
             yield part, self.take(part)
 
-    def smoothed(self, smoothing: np.ndarray | None) -> Margins:
+    def smoothed(self, smoothing: np.ndarray | None, span: float = 1.0) -> Margins:
         """The same rows with another smoothing."""
         weight = self.weight if isinstance(self.weight, np.ndarray) else None
-        return Margins(self.loss, self.y, weight, len(self.smoothing), smoothing)
+        return Margins(self.loss, self.y, weight, len(self.smoothing), smoothing, span)
 
     @property
     def mass(self) -> float:
@@ -74,8 +83,8 @@ class Margins:
         from ..kernels.derivatives import derivatives
 
         totals, identity = np.empty(self.n_systems), self.loss.link == "identity"
-        head = (self.loss, self._within(scores), self.y, as_weights(self.weight), lift, identity, self.smoothing)
-        derivatives(*head, totals, slopes, bends)
+        head = (self.loss, self._within(scores), self.y, as_weights(self.weight), lift, identity)
+        derivatives(*head, self.smoothing, self.span, totals, slopes, bends)
         return totals
 
     def total(self, scores: np.ndarray) -> np.ndarray:
@@ -204,7 +213,7 @@ def descend(
         grams = past.grams + gram(Z, bends)
         slope = past.slope + (slopes.T @ Z).reshape(shape)
         w = u.reshape(shape)
-        s, fall, gain = terms.minimise(grams, slope + past.prior * (w - past.origin), w, past.prior)
+        s, fall, gain, _ = terms.minimise(grams, slope + past.prior * (w - past.origin), w, past.prior)
         line = _Line(margins, scores, Z @ s.reshape(u.shape).T, w, s, past, terms)
         t = search(line, totals + terms.value(w) + past.pull(w), fall, gain)
         u = u + (t[:, None] * s).reshape(u.shape)

@@ -13,8 +13,8 @@ from .descent import search
 from .feed import Feed
 from .newton_memory import Memory
 from .newton_stream import settle, stream
-from .penalised import penalised
-from .quadratic import secant
+from .penalised import Tangent, penalised
+from .quadratic import rescaled, secant
 from .sweeps import Sweep
 
 #: Rows from which on a fit begins with a stream.
@@ -23,6 +23,9 @@ MANY = 1000
 SECANT, MOST_SECANTS = 10, 8
 #: A fit begins with a part of the rows, so many for each unknown and at least the least, unless they are most of all.
 PER_UNKNOWN, LEAST, SHARE = 30, 4096, 16
+#: Rows for each unknown below which few are at their kinks: then steps look only so near, a share of the width, and the
+#: estimate is a certain bound.
+THIN, NEAR = 20, 0.01
 #: The first smoothing of kinks, relative to the size of losses; what it is multiplied by, once it is what is left.
 ROUND, NARROWER = 0.1, 0.3
 
@@ -61,7 +64,7 @@ def _begin(problem: Any, memory: Memory, sweep: Sweep, terms: Any, feed: Feed, o
     else:
         constant = sweep.mass * feed.constant_loss(problem.loss, sweep.coordinates.outwards(start, np.float64)[1])
     smooth, part = problem.loss.smooth, None
-    if len(rows) < n or not smooth or not _assess(memory, sweep, terms).sum() <= constant:
+    if len(rows) < n or not smooth or not _assess(problem.loss, memory, sweep, terms).sum() <= constant:
         if len(rows) < n and smooth:
             part = Block(rows.X, rows.y, rows.weight).sweep(problem.loss, memory.coordinates, len(start))
         _newton_step(problem.loss, memory, sweep, terms, (start, constant), part)
@@ -119,7 +122,7 @@ def _smooth(memory: Memory, sweep: Sweep) -> None:
         done = memory.left <= memory.slack
         memory.smoothing = np.where(done, NARROWER, 1.0) * memory.smoothing
         memory.left = np.where(done, 0.0, memory.left)
-    sweep.smooth(memory.smoothing)
+    sweep.smooth(memory.smoothing, NEAR if _thin(memory, sweep) else 1.0)
 
 
 def _move(loss: Loss, memory: Memory, sweep: Sweep, terms: Any) -> tuple[np.ndarray, np.ndarray, float]:
@@ -130,7 +133,7 @@ def _move(loss: Loss, memory: Memory, sweep: Sweep, terms: Any) -> tuple[np.ndar
     """
     slope, left = memory.slope, memory.left
     w = memory.u.reshape(slope.shape)
-    s, fall, gain = terms.minimise(memory.grams, slope, w)
+    s, fall, gain, _ = terms.minimise(memory.grams, slope, w)
     if loss.joint:  # which does not see what moves the scores of all classes alike
         moves = s.reshape(memory.u.shape)
         s = (moves - np.where(terms.loose, moves.mean(axis=0), 0.0)).reshape(s.shape)
@@ -141,30 +144,31 @@ def _move(loss: Loss, memory: Memory, sweep: Sweep, terms: Any) -> tuple[np.ndar
         memory.u = memory.u + s.reshape(memory.u.shape)
         memory.slope = slope + s @ memory.grams[0]
         memory.totals = before - gain - terms.value(memory.u.reshape(slope.shape))
-        _weigh(memory, sweep, terms)
+        _weigh(loss, memory, sweep, terms)
         return np.ones(len(s)), fall, 1.0
     start, t = memory.u, np.ones(len(s))
     sweep.hold()
+    bent = loss.smooth and not loss.quadratic
     memory.u = start + s.reshape(start.shape)
-    memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
+    memory.totals, memory.slope, diagonals = sweep.measure(memory.u, grams=None if bent else False)
     if not loss.quadratic:
         t = search(lambda t: sweep.along(t) + terms.value(w + t[:, None] * s), before, fall, gain)
         if (t != 1).any():
             memory.u = start + (t[:, None] * s).reshape(start.shape)
-            memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
-        if loss.smooth:
+            memory.totals, memory.slope, diagonals = sweep.measure(memory.u, grams=None if bent else False)
+        if bent:
             memory.grams = secant(memory.grams, t[:, None] * s, memory.slope - slope)
-    _weigh(memory, sweep, terms)
+    _weigh(loss, memory, sweep, terms, diagonals if bent else None)
     if not loss.smooth:
         gained = before - memory.totals - terms.value(memory.u.reshape(slope.shape))
-        _doubt(memory, sweep, gained, t * fall - t * t * (fall - gain), t == 0, left)
+        _doubt(memory, sweep, terms, gained, t * fall - t * t * (fall - gain), t == 0, left)
         return t, fall, 1.0
     gained, promised = before.sum() - memory.objective * memory.mass, gain.sum()
     rounding = 1e-12 * abs(memory.objective) * memory.mass
     return t, fall, float(np.clip(gained / promised, 1.0, 100.0)) if promised > rounding else 1.0
 
 
-def _doubt(memory: Memory, sweep: Sweep, gained: Any, promised: Any, stays: Any, left: Any) -> None:
+def _doubt(memory: Memory, sweep: Sweep, terms: Any, gained: Any, promised: Any, stays: Any, left: Any) -> None:
     """With kinks, what the model said wrongly of a step may be wrong once more.
 
     Raised curvatures say too little: then at least all is left that was `left` before, less what was gained. Where even
@@ -174,20 +178,56 @@ def _doubt(memory: Memory, sweep: Sweep, gained: Any, promised: Any, stays: Any,
     if memory.lift == 1.0:
         memory.left = np.where(stays, 0.0, memory.left)
     above = memory.left if memory.lift <= 0.01 else np.where(stays, memory.left, np.maximum(memory.left, left - gained))
+    if _thin(memory, sweep):
+        # What bends is mostly the penalty, of which what is left to gain by a step knows little.
+        limit = _limit(memory, sweep, terms)
+        above, memory.left = (np.where(np.isfinite(limit), limit, values) for values in (above, memory.left))
     memory.decrement = 2.0 * float((above + np.sqrt(2.0 * above * sweep.surplus[2])).sum()) / memory.mass
 
 
-def _assess(memory: Memory, sweep: Sweep, terms: Any) -> np.ndarray:
+def _thin(memory: Memory, sweep: Sweep) -> bool:
+    return sweep.n < THIN * memory.u.shape[1]
+
+
+def _limit(memory: Memory, sweep: Sweep, terms: Any) -> np.ndarray:
+    """By how much at most the smoothed objective is above its minimum, times the mass; infinite where nobody knows."""
+    bends = np.diagonal(memory.grams, axis1=1, axis2=2)
+    model = Tangent(memory.totals, sweep.surplus[0] - sweep.surplus[1], memory.slope, bends, memory.coef.shape[1])
+    return terms.limit(model, memory.u.reshape(memory.slope.shape))
+
+
+def _assess(loss: Loss, memory: Memory, sweep: Sweep, terms: Any) -> np.ndarray:
     """Measure the losses and their gradient on all rows."""
-    memory.totals, memory.slope, _ = sweep.measure(memory.u, grams=False)
-    _weigh(memory, sweep, terms)
+    memory.totals, memory.slope, diagonals = sweep.measure(memory.u, grams=None)
+    _weigh(loss, memory, sweep, terms, diagonals)
     return memory.totals
 
 
-def _weigh(memory: Memory, sweep: Sweep, terms: Any) -> None:
-    """The objective, and the Newton decrement with the last matrices."""
+def _growth(s: np.ndarray, grams: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """By what factor (S,) a way may gain more than the model says of it, as curvatures change where scores do.
+
+    A weight that changes a score by `far` may change curvatures by e^far, and its gain by 2 (e^far - far - 1)/far^2.
+    """
+    far = np.clip(np.abs(s) * np.tile(reach, s.shape[1] // len(reach)), 1e-3, 10.0)
+    parts = s * s * np.diagonal(grams, axis1=1, axis2=2)
+    parts /= np.maximum(parts.sum(axis=1, keepdims=True), 1e-300)
+    return np.maximum((parts * (2.0 * (np.expm1(far) - far) / far**2)).sum(axis=1), 1.0)
+
+
+def _weigh(loss: Loss, memory: Memory, sweep: Sweep, terms: Any, diagonals: Any = None) -> None:
+    """The objective, and the Newton decrement with the last matrices.
+
+    They are those of other weights: what has become flat since is told by the `diagonals`, if given.
+    """
     w = memory.u.reshape(memory.slope.shape)
-    memory.left = terms.minimise(memory.grams, memory.slope, w).gain
+    grams = memory.grams if diagonals is None else rescaled(memory.grams, diagonals, memory.u.shape[1])
+    way = terms.minimise(grams, memory.slope, w)
+    memory.left = way.gain
+    if not way.done and loss.smooth and not loss.joint and loss.link != "log":
+        limit = _limit(memory, sweep, terms)
+        memory.left = np.where(np.isfinite(limit), np.minimum(limit, memory.totals + terms.value(w)), way.gain)
+    if loss.link != "identity":
+        memory.left = memory.left * _growth(way.s, grams, sweep.reach.sizes)
     memory.slack = np.maximum(sweep.surplus[1], 0.0)
     memory.decrement = 2.0 * float(memory.left.sum()) / memory.mass
     losses = memory.totals + sweep.surplus[0]

@@ -22,11 +22,28 @@ class Step(NamedTuple):
     """The way `s` (S, M) to the minimum of a model, and what it says of each system (S,).
 
     `fall` is at least by how much the model falls per unit of the way in the beginning; `gain`, by how much in all.
+    `done` says whether the minimum was found, or the way is only a part of that.
     """
 
     s: np.ndarray
     fall: np.ndarray
     gain: np.ndarray
+    done: bool = True
+
+
+class Tangent(NamedTuple):
+    """What is known of losses at weights w: their sums `totals` and, smoothed, gradients `slope` and `bends`.
+
+    `totals` (S,) are of the smoothed losses too; in the dual problem `squares` (S,) are added to these, half of the
+    widths times the squared slopes of the rows. `bends` (S, M) are the diagonals of the Hessians. There are so many
+    `features` before the intercept.
+    """
+
+    totals: np.ndarray
+    squares: np.ndarray
+    slope: np.ndarray
+    bends: np.ndarray
+    features: int
 
 
 class Ridge:
@@ -44,6 +61,18 @@ class Ridge:
     def inside(self, w: np.ndarray) -> np.ndarray:
         """The nearest weights within the bounds."""
         return w
+
+    def limit(self, model: Tangent, w: np.ndarray) -> np.ndarray:
+        """By how much at most the losses and the penalty are above their minimum at `w`, (S,): infinite if unknown.
+
+        As the penalty bends at least so much: half the squares of the gradient over the strengths. What has none, the
+        intercept, is thought to bend as the losses do.
+        """
+        if not (self.diagonal[: model.features] > 0).all():
+            return np.full(len(w), np.inf)
+        ridge = self._spread(w)
+        bends = np.where(ridge > 0, ridge, model.bends)
+        return (0.5 * (model.slope + ridge * w) ** 2 / np.maximum(bends, 1e-300)).sum(axis=1)
 
     def minimise(self, grams: np.ndarray, slope: np.ndarray, w: np.ndarray, extra: float = 0.0) -> Step:
         """The way from `w` to the minimum of ``slope s + s (gram + extra) s / 2 + value(w + s)``."""
@@ -97,20 +126,53 @@ class Proximal:
         costs = np.array([mass * total_penalty(self.penalty, alpha, row[None]) for row in raw])
         return np.where(outside, np.inf, costs)
 
+    def limit(self, model: Tangent, w: np.ndarray) -> np.ndarray:
+        """The duality gap, where the penalty is kink |w| + ridge w^2/2 without bounds, and no loss is negative.
+
+        The slopes of the losses are a point of the dual problem; without a ridge, times what brings every gradient
+        within its kink. That of the intercept is to be 0: what is gained by that is added as in `Ridge`.
+        """
+        features, bounds = model.features, np.array([self._terms.low, self._terms.high])
+        kink, ridge = self._shape(features)
+        if not ((kink + ridge > 0).all() and np.isinf(bounds).all()):
+            return np.full(len(w), np.inf)
+        size, last = np.abs(model.slope[:, :features]), slice(features, None)
+        share = np.ones(len(w))
+        if not (ridge > 0).all():
+            share = np.minimum((kink / np.maximum(size, 1e-300)).min(axis=1), 1.0)
+        over = np.maximum(share[:, None] * size - kink, 0.0)
+        conjugate = (0.5 * over**2 / np.where(ridge > 0, ridge, 1.0)).sum(axis=1)
+        dual = share * (model.totals + model.squares - (model.slope * w).sum(axis=1)) - conjugate
+        rest = (0.5 * model.slope[:, last] ** 2 / np.maximum(model.bends[:, last], 1e-300)).sum(axis=1)
+        return np.maximum(model.totals + self.value(w) - dual, 0.0) + rest
+
+    def _shape(self, features: int) -> np.ndarray:
+        """The kinks and ridges (2, features) of the penalty in these coordinates; NaN if it is of another form."""
+        mass, scale, alpha, _, _, _ = self._terms
+        found = np.zeros((2, features))
+        for strength in np.unique(alpha[:features]):
+            one, two, three = (self.penalty.value(size, float(strength)) for size in (1.0, 2.0, 3.0))
+            ridge = two - 2.0 * one
+            kink = one - 0.5 * ridge
+            same = ridge >= 0 and abs(three - 3.0 * kink - 4.5 * ridge) <= 1e-12 * three
+            found[:, alpha[:features] == strength] = [[kink], [ridge]] if same else np.nan
+        return mass * found / [scale[:features], scale[:features] ** 2]
+
     def inside(self, w: np.ndarray) -> np.ndarray:
         terms = self._spread(w)
         return np.where(np.isnan(w), w, np.clip(w, terms.low * terms.scale, terms.high * terms.scale))
 
     def minimise(self, grams: np.ndarray, slope: np.ndarray, w: np.ndarray, extra: float = 0.0) -> Step:
         """By coordinate descent, and exact steps for all weights that are neither at a kink nor at a bound."""
-        terms, begin, u, bent = self._spread(w), self.inside(w), w.copy(), w.copy()
+        terms, begin, u, bent, done = self._spread(w), self.inside(w), w.copy(), w.copy(), True
         for k in range(len(w)):
             model = _Model(self.penalty, terms, grams[k % len(grams)], extra, w[k], slope[k])
             u[k] = model.minimum(begin[k])
+            done &= model.done
             bent[k] = model.gradient(u[k]) - slope[k]
         s = u - w
         fall = self.value(begin) - self.value(u) - (slope * s).sum(axis=1)
-        return Step(s, np.maximum(fall, 0.0), np.maximum(fall - 0.5 * (s * bent).sum(axis=1), 0.0))
+        return Step(s, np.maximum(fall, 0.0), np.maximum(fall - 0.5 * (s * bent).sum(axis=1), 0.0), done)
 
     def _spread(self, w: np.ndarray) -> Terms:
         """For all outputs of a system what is known of one."""
@@ -124,7 +186,7 @@ class _Model:
 
     def __init__(self, penalty: Any, terms: Terms, gram: np.ndarray, extra: float, w: np.ndarray, slope: np.ndarray):
         self.penalty, self.terms, self.gram, self.extra = penalty, terms, np.ascontiguousarray(gram), extra
-        self.w, self.slope = w, slope
+        self.w, self.slope, self.done = w, slope, True
 
     def gradient(self, u: np.ndarray) -> np.ndarray:
         """That of the quadratic."""
@@ -150,6 +212,8 @@ class _Model:
             before, bent = free.copy(), curves.copy()
             u, there = self._leap(u, np.flatnonzero(free), pulls, curves)
             sweeps = sweeps if there else min(2 * sweeps, MOST_SWEEPS)
+        else:
+            self.done = False
         return u
 
     def _leap(self, u: np.ndarray, at: np.ndarray, pulls: np.ndarray, curves: np.ndarray) -> tuple[np.ndarray, bool]:

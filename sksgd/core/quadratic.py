@@ -139,13 +139,13 @@ def joint_gram(Z: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 def diagonals(loss: Loss, Z: np.ndarray, bends: np.ndarray) -> np.ndarray:
     """The diagonals (S, M) of these matrices."""
+    from ..kernels.standardise import add_squares
+
     if loss.joint:
         weight = bends.sum(axis=1, keepdims=True)
         bends = bends - bends**2 / np.where(weight > 0, weight, 1.0)
     sums = np.zeros((bends.shape[1], Z.shape[1]))
-    for first in range(0, len(Z), 1024):  # squares of all rows at once would be fresh memory, which is slow
-        part = Z[first : first + 1024]
-        sums += bends[first : first + 1024].T @ (part * part)
+    add_squares(Z, np.ascontiguousarray(bends), sums)
     return sums.reshape(1 if loss.joint else bends.shape[1], -1)
 
 
@@ -154,6 +154,21 @@ def gram_of(loss: Loss) -> Gram:
     if loss.joint:
         return joint_gram
     return shared_gram if loss.quadratic else separate_grams
+
+
+def rescaled(grams: np.ndarray, diagonals: np.ndarray, width: int) -> np.ndarray:
+    """The matrices with other diagonals (S, M), and correlations as they were.
+
+    Where systems have several outputs, of `width` unknowns each, only the sums over these are as given: what moves all
+    outputs alike still has no curvature.
+    """
+    S, M = diagonals.shape
+    known, given = (
+        values.reshape(S, -1, width).sum(axis=1) for values in (np.diagonal(grams, axis1=1, axis2=2), diagonals)
+    )
+    ratio = np.sqrt(np.clip(given / np.where(known > 0, known, 1.0), 1e-12, None))
+    ratio = np.tile(np.where(known > 0, ratio, 1.0), M // width)
+    return grams * ratio[:, :, None] * ratio[:, None, :]
 
 
 def secant(grams: np.ndarray, s: np.ndarray, change: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 PIECE = 1 << 18
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reach:
+    """The largest sizes (width,) of the features of some rows; those of all, where several are added."""
+
+    sizes: np.ndarray
+
+    def __add__(self, other: Reach) -> Reach:
+        return Reach(np.maximum(self.sizes, other.sizes))
+
+
 class Sweep:
     """The losses over the rows of a feed as a function of weights in coordinates: sums, and lines between two weights.
 
@@ -27,6 +38,8 @@ class Sweep:
         The sum of the row weights.
     surplus : ndarray of shape (3, S)
         What smoothing changes about the losses where `measure` looked last, see `sksgd.core.descent.Margins.slack`.
+    reach : Reach
+        The largest sizes in the columns, in coordinates, once diagonals were asked for.
     """
 
     def __init__(self, loss: Loss, coordinates: Coordinates, feed: Feed, n_outputs: int):
@@ -38,6 +51,7 @@ class Sweep:
         self._before: Any = None
         self._totals: Any = None
         self.surplus = np.zeros((3, self.margins.n_systems))
+        self.reach = Reach(np.zeros(coordinates.width))
         self._size = max(256, PIECE // (coordinates.width * (n_outputs if loss.joint else 1)))
         self._piece = np.empty((min(self._size, self.n), coordinates.width))
 
@@ -46,12 +60,17 @@ class Sweep:
 
         With ``grams=None`` only the diagonals (S, M) of the matrices.
         """
+        from ..kernels.standardise import raise_to_sizes
+
         gram = gram_of(self.margins.loss)
         totals, slope = np.zeros(self.margins.n_systems), np.zeros(u.shape)
         matrices: Any = 0.0
         surplus, flat = np.zeros_like(self.surplus), self.coordinates.constant(u)
+        measured = grams is not None or self.reach.sizes.any()
         for part, X in self.feed.pieces(self._size):
             Z = self.coordinates.rows(X, self._piece)
+            if not measured:
+                raise_to_sizes(Z, self.reach.sizes)
             if flat is None:
                 np.matmul(Z, u.T, out=self.scores[part])
             else:
@@ -88,9 +107,9 @@ class Sweep:
         )
         return sum(totals, np.zeros(self.margins.n_systems))
 
-    def smooth(self, widths: np.ndarray) -> None:
-        """Smooth kinks by these widths (K,) from now on."""
-        self.margins = self.margins.smoothed(widths)
+    def smooth(self, widths: np.ndarray, span: float) -> None:
+        """Smooth kinks by these widths (K,) from now on; for `span` see `sksgd.core.descent.Margins`."""
+        self.margins = self.margins.smoothed(widths, span)
 
     def natural_smoothing(self) -> np.ndarray:
         """Widths (K,) in proportion to the losses where `measure` looked last, see `sksgd.core.descent.Margins`."""

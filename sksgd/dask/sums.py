@@ -76,26 +76,27 @@ def random_rows(block: Block, share: float) -> Rows:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Lens:
-    """Through what a sweep sees rows: the loss, coordinates, the number of outputs, and widths of kinks or None."""
+    """Through what a sweep sees rows: the loss, coordinates, the number of outputs, widths of kinks or None, a span."""
 
     loss: Loss
     coordinates: Coordinates
     n_outputs: int
     widths: Any = None
+    span: float = 1.0
 
     def on(self, block: Block) -> Sweep:
         """The sweep over these rows."""
         sweep = Sweep(self.loss, self.coordinates, block, self.n_outputs)
         if self.widths is not None:
-            sweep.smooth(self.widths)
+            sweep.smooth(self.widths, self.span)
         return sweep
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Measured:
-    """Totals, gradient, matrices and surplus of a `Sweep` at some weights; the scores there, which stay."""
+    """Totals, gradient, matrices, surplus and reach of a `Sweep` at some weights; the scores there, which stay."""
 
-    sums: tuple[Any, Any, Any, Any]
+    sums: tuple[Any, ...]
     scores: np.ndarray
 
 
@@ -108,10 +109,10 @@ def measure(lens: Lens, block: Block, u: np.ndarray, lift: float, grams: bool | 
     """See `Sweep.measure`."""
     sweep = lens.on(block)
     sums = sweep.measure(u, lift, grams)
-    return Measured((*sums, sweep.surplus), sweep.scores)
+    return Measured((*sums, sweep.surplus, sweep.reach), sweep.scores)
 
 
-def sums_of(measured: Measured) -> tuple[Any, Any, Any, Any]:
+def sums_of(measured: Measured) -> tuple[Any, ...]:
     """What may leave the worker."""
     return measured.sums
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.descent import natural
+from ..core.sweeps import Reach
 from . import sums
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class ClusterSweep:
         self.feed, self.lens, self.coordinates = feed, lens, lens.coordinates
         self.n, self.mass = len(feed), feed.total_weight
         self.n_systems = 1 if lens.loss.joint else lens.n_outputs
-        self.surplus = np.zeros((3, self.n_systems))
+        self.surplus, self.reach = np.zeros((3, self.n_systems)), Reach(np.zeros(self.coordinates.width))
         self._asked = feed.cluster.give(lens)
         self._measured: list[Future] = []
         self._before: list[Future] = []
@@ -49,8 +50,8 @@ class ClusterSweep:
                 cluster.measured(sums.sums_of, measured, carries=(0,))
                 for measured, one in zip(self._measured, held, strict=True)
             ]
-            totals, slope, matrices, self.surplus = cluster.get(cluster.tree(sums.add, parts))
-        self._totals = totals.copy()
+            totals, slope, matrices, self.surplus, reach = cluster.get(cluster.tree(sums.add, parts))
+        self.reach, self._totals = self.reach + reach, totals.copy()
         return totals.copy(), slope.copy(), matrices
 
     def hold(self) -> None:
@@ -63,9 +64,9 @@ class ClusterSweep:
             return self._totals.copy()
         return self._sum(sums.along, self._before, self._measured, [t] * len(self._before))
 
-    def smooth(self, widths: np.ndarray) -> None:
+    def smooth(self, widths: np.ndarray, span: float) -> None:
         """See `sksgd.core.sweeps.Sweep`."""
-        self.lens = dataclasses.replace(self.lens, widths=widths)
+        self.lens = dataclasses.replace(self.lens, widths=widths, span=span)
         self._asked = self.feed.cluster.give(self.lens)
 
     def natural_smoothing(self) -> np.ndarray:

@@ -15,12 +15,13 @@ from .update import gradient_of, log_sum_exp, target_of, value_of
 
 
 @kernel
-def derivatives(loss, scores, y, weight, lift, identity, smoothing, totals, slopes, bends):
+def derivatives(loss, scores, y, weight, lift, identity, smoothing, span, totals, slopes, bends):
     """Row weights times the gradients and curvatures of the loss at `scores` (n, K), into `slopes` and `bends`.
 
     `totals` gets the sums of the losses, one per output or, where the loss is joint, one in all; only these are
     computed if `slopes` and `bends` have no rows. For `lift` and `identity` see `raised`. A loss with kinks is replaced
-    by its envelope of the width `smoothing` (K,), min over q of loss(q) + (q - p)^2/(2 width), unless that is 0.
+    by its envelope of the width `smoothing` (K,), min over q of loss(q) + (q - p)^2/(2 width), unless that is 0. How
+    that bends is a difference of its slopes over the share `span` of the width to both sides.
     """
     n, K = scores.shape
     p = flat(scores)
@@ -44,7 +45,7 @@ def derivatives(loss, scores, y, weight, lift, identity, smoothing, totals, slop
                     row, norm = first + i, get(norms, i)
                     score, w, target = get(p, row * K + k), get(own, i), target_of(loss, y, row, k)
                     put(values, i, w * cost_of(loss, score, target, k, norm, width))
-                    slope, bend = bent(loss, score, target, k, norm, lift, identity, width)
+                    slope, bend = bent(loss, score, target, k, norm, lift, identity, width, span)
                     put(slopes, row * K + k, w * slope)
                     put(bends, row * K + k, w * bend)
             totals[min(k, len(totals) - 1)] += sum_up(values[:size])
@@ -66,9 +67,11 @@ def _envelope(loss, p, target, k, norm, width):
     return loss.value(q, target) + 0.5 * (q - p) * (q - p) / width
 
 
-def bent(loss: Any, p: float, target: float, k: int, norm: float, lift: float, identity: bool, width: float) -> Any:
+def bent(
+    loss: Any, p: float, target: float, k: int, norm: float, lift: float, identity: bool, width: float, span: float
+) -> Any:
     """The derivatives of that: the gradient, and the curvature or, where the loss is joint, the share e^(p - norm)."""
-    return _bent_as(loss)(loss, p, target, k, norm, lift, identity, width)
+    return _bent_as(loss)(loss, p, target, k, norm, lift, identity, width, span)
 
 
 def _bent_as(loss):
@@ -77,21 +80,21 @@ def _bent_as(loss):
     return _bend if loss.smooth else _kinked
 
 
-def _bend(loss, p, target, k, norm, lift, identity, width):
+def _bend(loss, p, target, k, norm, lift, identity, width, span):
     slope = gradient_of(loss, p, target, k, norm)
     return slope, raised(max(loss.curvature(p, target), 0.0), p, target, slope, lift, identity, loss.max_curvature)
 
 
-def _share(loss, p, target, k, norm, lift, identity, width):
+def _share(loss, p, target, k, norm, lift, identity, width, span):
     return gradient_of(loss, p, target, k, norm), exp(p - norm)
 
 
-def _kinked(loss, p, target, k, norm, lift, identity, width):
+def _kinked(loss, p, target, k, norm, lift, identity, width, span):
     if width == 0.0:
         return loss.gradient(p, target), 0.0
     slope = (p - loss.prox(p, target, width)) / width
-    # Over a wide difference, since the envelope bends at its edges: a step is to see those that it will meet.
-    bend = 1.0 - (loss.prox(p + width, target, width) - loss.prox(p - width, target, width)) / (2.0 * width)
+    step = span * width
+    bend = 1.0 - (loss.prox(p + step, target, width) - loss.prox(p - step, target, width)) / (2.0 * step)
     return slope, raised(max(bend, 0.0) / width, p, target, slope, lift, identity, 1.0 / width)
 
 
@@ -112,5 +115,5 @@ def _(loss: Any, p: Any, target: Any, k: Any, norm: Any, width: Any) -> Any:
 
 
 @overload(bent)
-def _(loss: Any, p: Any, target: Any, k: Any, norm: Any, lift: Any, identity: Any, width: Any) -> Any:
+def _(loss: Any, p: Any, target: Any, k: Any, norm: Any, lift: Any, identity: Any, width: Any, span: Any) -> Any:
     return _bent_as(loss.cls)

@@ -19,6 +19,26 @@ def standardise(X, mean, inverse, Z):
 
 
 @kernel
+def add_squares(Z, bends, sums):
+    """Add the sums of bend times the squares of each column of `Z` (n, width), for each output of `bends` (n, K)."""
+    n, d = Z.shape
+    for k in range(bends.shape[1]):
+        for i in range(n):
+            bend = bends[i, k]
+            for j in range(d):
+                sums[k, j] += bend * Z[i, j] * Z[i, j]
+
+
+@kernel
+def raise_to_sizes(Z, sizes):
+    """Raise `sizes` (width,) to the largest absolute value in each column of `Z` (n, width)."""
+    for i in range(Z.shape[0]):
+        for j in range(Z.shape[1]):
+            size = abs(Z[i, j])
+            sizes[j] = size if size > sizes[j] else sizes[j]
+
+
+@kernel
 def scale_rows(Z, weight, out):
     """Rows of `Z` (n, width) times the roots of their weights (n,), into `out`."""
     n, d = Z.shape
