@@ -7,7 +7,7 @@ from streamed import SIGNAL, THREE, TWO, Rows, X
 
 import sksgd
 from sksgd.dask import LinearRegressor, LogisticClassifier
-from sksgd.stream import BlockError
+from sksgd.stream import BlockError, NumpySource
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +95,8 @@ def test_held_out_blocks_are_checked_against_the_classes_of_the_model(client):
     with pytest.raises(BlockError, match="labels not seen before"):
         model.fit(Rows(X, TWO), X_val=Rows(X, THREE))
     assert list(model.classes_) == list("abc")
+
+
+def test_a_source_without_targets_is_refused(client):
+    with pytest.raises(ValueError, match="has no targets, which only predictions can do without"):
+        LogisticClassifier(client=client).fit(NumpySource(X, None))

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.sparse as sp
 from estimators import assert_same, snapshot
+from sklearn.base import clone
 from streamed import ADAGRAD, THREE, TWO, Arm, Callback, D, N, Rows, X, Y
 
 from sksgd import LinearRegressor, LogisticClassifier
@@ -166,6 +167,7 @@ def test_a_file_with_nan(tmp_path):
         model.predict(source)
     model.fit(source.replace(on_bad_block="skip"))
     assert (model.n_bad_blocks_, model.n_samples_seen_) == (1, 3 * 190)
+    assert not hasattr(clone(model).fit(source.replace(on_bad_block="skip")).fit(X, Y), "n_bad_blocks_")
     with pytest.raises(ValueError, match=r"the model was fitted to \['a', 'b', 'c', 'd'\]. Name them in this order"):
         model.predict(ParquetSource(tmp_path, "y", features=["b", "a", "c", "d"]))
 
@@ -179,6 +181,12 @@ def test_labels_that_are_not_among_the_classes():
         LogisticClassifier().fit(source)
     with pytest.raises(BlockError, match="labels not seen before"):
         LogisticClassifier().fit(X, TWO, X_val=NumpySource(X, THREE))
+
+
+def test_labels_that_are_strings_in_some_blocks_and_numbers_in_others():
+    source = IterableSource([(X[:50], TWO[:50]), (X[50:90], np.arange(40) % 2)])
+    with pytest.raises(BlockError, match=r"block 1: labels .* are not of the type of those before, .*yes"):
+        LogisticClassifier().fit(source)
 
 
 @pytest.mark.parametrize("source", [Rows(X[:0], TWO[:0]), IterableSource([(X[:0], TWO[:0])])])

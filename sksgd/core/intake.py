@@ -82,6 +82,7 @@ class Intake(BaseEstimator):
             feed, held_out = X.feeds(self, resumed, split, random_state)
         else:
             feed = self._block(X, y, sample_weight, not resumed, dtype)
+            self.__dict__.pop("n_bad_blocks_", None)  # of a source before
             if len(feed) and split:
                 feed, held_out = self._split(feed, random_state)
         if len(feed) == 0:

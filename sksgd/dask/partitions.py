@@ -11,6 +11,7 @@ from dask.base import is_dask_collection
 from dask.delayed import Delayed, delayed
 from distributed import Future, as_completed
 
+from ..stream.intake import require_labelled
 from . import shares
 from .cluster import Cluster
 
@@ -90,6 +91,7 @@ def collect(data: Any, y: Any, sample_weight: Any) -> Any:
     """
     if callable(getattr(data, "read", None)) and hasattr(data, "n_parts"):
         _refuse_targets(y, sample_weight, "a source has its targets and weights in it")
+        require_labelled(data)
         return data
     if isinstance(data, list | tuple) and data and all(isinstance(part, Delayed | Future) for part in data):
         _refuse_targets(y, sample_weight, "delayed partitions are (X, y) or (X, y, sample_weight)")

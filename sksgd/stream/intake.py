@@ -51,7 +51,7 @@ def held_out(source: Source, estimator: Any, dtype: Any) -> Feed:
 
 def _surveyed(source: Source, estimator: Any, first: bool, dtype: Any, trained_on: bool) -> Survey:
     """A look at all targets, of which the estimator takes note."""
-    _require_labelled(source)
+    require_labelled(source)
     classes = source.classes
     if classes is None and first and is_classifier(estimator):
         classes = labels(source, estimator._labels)
@@ -115,14 +115,15 @@ def scores(source: Source, estimator: Any, coef: Any, intercept: np.ndarray) -> 
 
 def truth(source: Source) -> tuple[np.ndarray, np.ndarray | None]:
     """See `sksgd.core.supply.Supply.truth`."""
-    _require_labelled(source)
+    require_labelled(source)
     blocks = [block for part in range(source.n_parts) for block in source.read_targets(part)]
     weights = [np.ones(len(y)) if of_rows is None else of_rows for y, of_rows in blocks]
     y = np.concatenate([y for y, _ in blocks])
     return y, None if all(of_rows is None for _, of_rows in blocks) else np.concatenate(weights)
 
 
-def _require_labelled(source: Source) -> None:
+def require_labelled(source: Source) -> None:
+    """Raise unless a source has targets."""
     if not source.labelled:
         raise ValueError(
             f"{source!r} has no targets, which only predictions can do without. To fit or to score, name them when the "

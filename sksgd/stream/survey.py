@@ -74,7 +74,12 @@ def labels(source: Source, check: Callable[[np.ndarray], np.ndarray]) -> np.ndar
             try:
                 if isinstance(block, BlockError):
                     raise block
-                found = [np.unique(np.concatenate([*found, _told(check, block[0], source.name(part), number)]))]
+                new = _told(check, block[0], source.name(part), number)
+                if found and len({isinstance(some[0], str) for some in (new, found[0]) if len(some)}) > 1:
+                    raise BlockError(
+                        f"labels {new} are not of the type of those before, {found[0]}.", source.name(part), number
+                    )
+                found = [np.unique(np.concatenate([*found, new]))]
             except BlockError:
                 if source.on_bad_block == "raise":
                     raise
