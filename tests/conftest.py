@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -18,10 +19,14 @@ def seed(request):
 
 
 def pytest_configure(config):
-    """Let each worker compute on one thread: those of BLAS spin while they wait for a core that another worker has.
+    """Let Ctrl-C come through, and each worker compute on one thread.
 
-    Three tests of Newton's method took 80 s of processor time with two threads a worker, and take 9 s with one.
+    Shells let jobs in the background ignore Ctrl-C, and Python has nobody to tell of it. Threads of BLAS spin while
+    they wait for a core that another worker has: three tests of Newton's method took 80 s of processor time with two
+    threads a worker, and take 9 s with one.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("numprocesses", None):
         for library in ("OPENBLAS", "MKL", "OMP"):
             os.environ.setdefault(f"{library}_NUM_THREADS", "1")
