@@ -76,10 +76,19 @@ class Course(Points):
             self._dependent, self._whitening = whitening is not None, (at, whitening)
         return at if self._dependent else None
 
+    @property
+    def spans(self) -> bool:
+        """Whether columns are whitened by a matrix of rows times rows."""
+        return self.in_memory and self.n < self.split.width
+
+    def leave_unwhitened(self) -> None:
+        """From now on."""
+        self._dependent, self._whitening = False, (None, None)
+
     def _whitening_at(self, point: Point) -> Whitening | SpanWhitening | None:
         intercept, bend = self.problem.fit_intercept, self._mean_bend(point)
-        if self.in_memory and self.n < self.split.width:
-            return self.rows.span(point.measured, self.strength, intercept, bend)
+        if self.spans:
+            return self.rows.span(point.scores, self.strength, intercept)
         matrix, n = self.rows.sampled_gram(point.measured, point.bend / self.K, intercept)
         rest = (self.moments.square, self._bend(point)[0], self.strength, intercept, bend)
         return Whitening.of(matrix, unknown(self.split.width, n, self.n), *rest)

@@ -21,6 +21,8 @@ from .whitening import SpanWhitening, angles, sampled_gram
 
 #: Scores that are logarithms must stay below REACH.
 REACH = 300.0
+#: How far curvatures are raised for steps whitened by all rows, see `sksgd.kernels.derivatives.raised`.
+LIFT = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -221,9 +223,16 @@ class CourseRows(Scores):
         """See `sksgd.core.whitening.sampled_gram`."""
         return sampled_gram(self.design, at.bends.mean(axis=1), total, intercept)
 
-    def span(self, at: Measured, strength: np.ndarray, intercept: bool, bend: float) -> SpanWhitening | None:
-        """See `sksgd.core.whitening.SpanWhitening`; for rows in memory alone."""
-        return SpanWhitening.of(self.design, at.bends.mean(axis=1), strength, intercept, bend)
+    def span(self, scores: np.ndarray, strength: np.ndarray, intercept: bool) -> SpanWhitening | None:
+        """See `sksgd.core.whitening.SpanWhitening`; for rows in memory alone.
+
+        Curvatures are raised a little where there are gradients, as those of outliers under Huber's loss: what has none
+        belongs to the penalty alone.
+        """
+        bends = self.margins.derivatives(scores, 0.0 if self.loss.joint else LIFT)[2]
+        if self.loss.joint:
+            bends *= 1.0 - bends / (1.0 if self.design.weight is None else self.design.weight[:, None])
+        return SpanWhitening.of(self.design, bends.mean(axis=1), strength, intercept)
 
 
 def _again(feed: Feed, split: Split, n_all: int, mean_weight: float, moments: Moments, terms: Any) -> CourseRows:

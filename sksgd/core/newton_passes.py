@@ -227,7 +227,8 @@ def _weigh(loss: Loss, memory: Memory, sweep: Sweep, terms: Any, diagonals: Any 
         limit = _limit(memory, sweep, terms)
         memory.left = np.where(np.isfinite(limit), np.minimum(limit, memory.totals + terms.value(w)), way.gain)
     if loss.link != "identity":
-        memory.left = memory.left * _growth(way.s, grams, sweep.reach.sizes)
+        most = np.maximum(memory.left, memory.totals + terms.value(w))
+        memory.left = np.minimum(memory.left * _growth(way.s, grams, sweep.reach.sizes), most)
     memory.slack = np.maximum(sweep.surplus[1], 0.0)
     memory.decrement = 2.0 * float(memory.left.sum()) / memory.mass
     losses = memory.totals + sweep.surplus[0]

@@ -34,9 +34,9 @@ class Step(NamedTuple):
 class Tangent(NamedTuple):
     """What is known of losses at weights w: their sums `totals` and, smoothed, gradients `slope` and `bends`.
 
-    `totals` (S,) are of the smoothed losses too; in the dual problem `squares` (S,) are added to these, half of the
-    widths times the squared slopes of the rows. `bends` (S, M) are the diagonals of the Hessians. There are so many
-    `features` before the intercept.
+    `totals` (S,) are those of the smoothed losses, too. `squares` (S,) are half of the widths times the squared slopes
+    of the rows: by so much the dual of the true losses is more than that of the smoothed ones where their slopes are.
+    `bends` (S, M) are the diagonals of the Hessians. There are so many `features` before the intercept.
     """
 
     totals: np.ndarray
@@ -142,7 +142,9 @@ class Proximal:
             share = np.minimum((kink / np.maximum(size, 1e-300)).min(axis=1), 1.0)
         over = np.maximum(share[:, None] * size - kink, 0.0)
         conjugate = (0.5 * over**2 / np.where(ridge > 0, ridge, 1.0)).sum(axis=1)
-        dual = share * (model.totals + model.squares - (model.slope * w).sum(axis=1)) - conjugate
+        tangent = (model.slope * w)[:, :features].sum(axis=1)
+        # Their costs are the smoothed ones, and more, which is told of beside.
+        dual = share * (model.totals + model.squares - tangent) - model.squares - conjugate
         rest = (0.5 * model.slope[:, last] ** 2 / np.maximum(model.bends[:, last], 1e-300)).sum(axis=1)
         return np.maximum(model.totals + self.value(w) - dual, 0.0) + rest
 

@@ -16,7 +16,7 @@ scalable curvature estimates, arXiv 2309.02014.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.linalg import lapack
@@ -135,8 +135,6 @@ class SpanWhitening:
         The means of the columns, weighted by curvatures, in those units: 0 if there is no intercept.
     total : float
         The curvature in the intercept; infinite if there is none.
-    bend : float
-        The mean curvature.
     """
 
     rows: np.ndarray
@@ -144,10 +142,11 @@ class SpanWhitening:
     scale: np.ndarray
     mean: np.ndarray
     total: float
-    bend: float
+    #: It is never that of other weights.
+    bend: ClassVar[float] = 0.0
 
     @classmethod
-    def of(cls, design: Design, bends: np.ndarray, strength: np.ndarray, intercept: bool, bend: float) -> Self | None:
+    def of(cls, design: Design, bends: np.ndarray, strength: np.ndarray, intercept: bool) -> Self | None:
         """From the curvatures of the rows (n,), times their weights; for the others see `Whitening`."""
         share = bends / design.n_all
         rows, total = design.dense_at(np.arange(design.n)) - design.mean, float(share.sum())
@@ -160,7 +159,7 @@ class SpanWhitening:
         factors = [lapack.dpotrf(gram + more * np.eye(len(gram)), lower=1) for more in (JITTER * np.trace(gram), 1.0)]
         if any(info != 0 or not np.isfinite(factor[-1, -1]) for factor, info in factors):
             return None
-        return cls(rows, tuple(f for f, _ in factors), scale, mean, total if intercept else np.inf, bend)
+        return cls(rows, tuple(f for f, _ in factors), scale, mean, total if intercept else np.inf)
 
     def step(self, slope: np.ndarray) -> np.ndarray:
         """Where the negative of a gradient (K, width + 1) leads."""

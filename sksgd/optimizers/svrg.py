@@ -18,6 +18,8 @@ __all__ = ["SVRG"]
 
 #: Searches along the gradient after each walk; in a whitened pass.
 GRADIENTS, SEARCHES = 2, 4
+#: What whitened steps leave relative to the objective, where they lead nowhere, and walks are to go on.
+STUCK = 1e-10
 #: What may be left is so many decrements in whitened coordinates; passes that leave more than this share are slow.
 LEFT, SLOW = 4.0, 0.1
 
@@ -158,12 +160,18 @@ class SVRG(BlockOptimizer):
         for _ in range(SEARCHES):
             before = course.point.objective
             course.descend_whitened()
+            if course.spans and not problem.loss.quadratic:
+                memory.whitened = course.whiten(None)
             memory.objective, memory.doubt = course.point.objective, course.decrement()
             rounding = 1e-15 * abs(memory.objective)
             memory.falls = (*memory.falls, before - memory.objective)[-3:]
             memory.excess = max(LEFT * memory.doubt, _remainder(memory.falls), rounding)
             memory.stuck = len(memory.falls) > 1 and max(memory.falls[-2:]) <= rounding
-            if memory.stuck or enough():
+            if memory.stuck and memory.excess > STUCK * abs(memory.objective):
+                course.leave_unwhitened()  # walks may find what these steps do not
+                memory.whitened, memory.falls, memory.stuck = None, (), False
+                return
+            if memory.stuck or memory.whitened is None or enough():
                 return
         if not problem.loss.quadratic and memory.doubt > SLOW * begin:
             memory.whitened = None
