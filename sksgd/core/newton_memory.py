@@ -28,6 +28,8 @@ class Memory:
         The weights in these coordinates.
     grams, slope : ndarray
         The quadratic model of the losses seen: its matrices, and its gradient at `u`.
+    diagonals : ndarray of shape (S, M)
+        Those of the matrices near the present weights, where the matrices are of others.
     totals : ndarray of shape (S,)
         The losses at `u` where they were last measured, of each system.
     prior : float, origin : ndarray
@@ -63,6 +65,7 @@ class Memory:
     u: Any = None
     grams: Any = 0.0
     slope: Any = 0.0
+    diagonals: Any = 0.0
     totals: Any = np.nan
     prior: float = 0.0
     origin: Any = 0.0

@@ -48,7 +48,8 @@ def improve(problem: Any, memory: Memory, feed: Feed, order: Callable[[], Any], 
         before = memory.decrement
         if enough():
             break
-        memory.doubt = np.sqrt(memory.doubt) * _move(problem.loss, memory, sweep, terms)[2]  # old doubts fade
+        surplus = _move(problem.loss, memory, sweep, terms, near=True)[2]
+        memory.doubt = np.sqrt(memory.doubt) * surplus  # old doubts fade
         if not memory.decrement < 0.95 * before:
             break
 
@@ -125,11 +126,14 @@ def _smooth(memory: Memory, sweep: Sweep) -> None:
     sweep.smooth(memory.smoothing, NEAR if _thin(memory, sweep) else 1.0)
 
 
-def _move(loss: Loss, memory: Memory, sweep: Sweep, terms: Any) -> tuple[np.ndarray, np.ndarray, float]:
+def _move(
+    loss: Loss, memory: Memory, sweep: Sweep, terms: Any, near: bool = False
+) -> tuple[np.ndarray, np.ndarray, float]:
     """A step with a line search: its lengths, the slopes at its start, and the surplus in what was gained.
 
     The surplus is the factor, at least 1, by which the objective fell further than the quadratic model promised:
-    by about as much the matrices are too large at the new weights, and decrements with them too small.
+    by about as much the matrices are too large at the new weights, and decrements with them too small. Diagonals are
+    not looked at again where a step is thought to lead `near`, and is not made longer or shorter.
     """
     slope, left = memory.slope, memory.left
     w = memory.u.reshape(slope.shape)
@@ -150,7 +154,7 @@ def _move(loss: Loss, memory: Memory, sweep: Sweep, terms: Any) -> tuple[np.ndar
     sweep.hold()
     bent = loss.smooth and not loss.quadratic
     memory.u = start + s.reshape(start.shape)
-    memory.totals, memory.slope, diagonals = sweep.measure(memory.u, grams=None if bent else False)
+    memory.totals, memory.slope, diagonals = sweep.measure(memory.u, grams=None if bent and not near else False)
     if not loss.quadratic:
         t = search(lambda t: sweep.along(t) + terms.value(w + t[:, None] * s), before, fall, gain)
         if (t != 1).any():
@@ -158,7 +162,8 @@ def _move(loss: Loss, memory: Memory, sweep: Sweep, terms: Any) -> tuple[np.ndar
             memory.totals, memory.slope, diagonals = sweep.measure(memory.u, grams=None if bent else False)
         if bent:
             memory.grams = secant(memory.grams, t[:, None] * s, memory.slope - slope)
-    _weigh(loss, memory, sweep, terms, diagonals if bent else None)
+            memory.diagonals = memory.diagonals if near and (t == 1).all() else diagonals
+    _weigh(loss, memory, sweep, terms)
     if not loss.smooth:
         gained = before - memory.totals - terms.value(memory.u.reshape(slope.shape))
         _doubt(memory, sweep, terms, gained, t * fall - t * t * (fall - gain), t == 0, left)
@@ -198,8 +203,8 @@ def _limit(memory: Memory, sweep: Sweep, terms: Any) -> np.ndarray:
 
 def _assess(loss: Loss, memory: Memory, sweep: Sweep, terms: Any) -> np.ndarray:
     """Measure the losses and their gradient on all rows."""
-    memory.totals, memory.slope, diagonals = sweep.measure(memory.u, grams=None)
-    _weigh(loss, memory, sweep, terms, diagonals)
+    memory.totals, memory.slope, memory.diagonals = sweep.measure(memory.u, grams=None)
+    _weigh(loss, memory, sweep, terms)
     return memory.totals
 
 
@@ -214,13 +219,14 @@ def _growth(s: np.ndarray, grams: np.ndarray, reach: np.ndarray) -> np.ndarray:
     return np.maximum((parts * (2.0 * (np.expm1(far) - far) / far**2)).sum(axis=1), 1.0)
 
 
-def _weigh(loss: Loss, memory: Memory, sweep: Sweep, terms: Any, diagonals: Any = None) -> None:
+def _weigh(loss: Loss, memory: Memory, sweep: Sweep, terms: Any) -> None:
     """The objective, and the Newton decrement with the last matrices.
 
-    They are those of other weights: what has become flat since is told by the `diagonals`, if given.
+    They are those of other weights: what has become flat since is told by the diagonals.
     """
-    w = memory.u.reshape(memory.slope.shape)
-    grams = memory.grams if diagonals is None else rescaled(memory.grams, diagonals, memory.u.shape[1])
+    w, grams = memory.u.reshape(memory.slope.shape), memory.grams
+    if loss.smooth and not loss.quadratic:
+        grams = rescaled(grams, memory.diagonals, memory.u.shape[1])
     way = terms.minimise(grams, memory.slope, w)
     memory.left = way.gain
     if not way.done and loss.smooth and not loss.joint and loss.link != "log":
