@@ -44,13 +44,15 @@ def improve(problem: Any, memory: Memory, feed: Feed, order: Callable[[], Any], 
         _newton_step(problem.loss, memory, sweep, terms)
     # More steps, with matrices that learn from each, as long as they gain: cheap where there are many unknowns. At
     # kinks there is nothing to learn.
+    fall = np.inf
     for _ in range(problem.loss.smooth * min(MOST_SECANTS, 1 + memory.slope.shape[1] // SECANT)):
-        before = memory.decrement
+        before = memory.objective
         if enough():
             break
         surplus = _move(problem.loss, memory, sweep, terms, near=True)[2]
         memory.doubt = np.sqrt(memory.doubt) * surplus  # old doubts fade
-        if not memory.decrement < 0.95 * before:
+        last, fall = fall, before - memory.objective
+        if not fall > 0 or 0.95 * last <= fall <= 2.0 * last:
             break
 
 
