@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy.optimize import minimize
+from svrg_cases import Bump
 
-from sksgd.base import Penalty
 from sksgd.core.batches import Block
 from sksgd.core.descent import Margins
 from sksgd.core.design import Design
@@ -20,17 +20,6 @@ N, D, K = 50, 7, 2
 ROWS = rng.normal(size=(N, D)) * (rng.random((N, D)) < [1.0, 1.0, 0.2, 0.1, 0.05, 0.2, 0.15])
 WEIGHT = rng.uniform(0.1, 2.0, N)
 BOUNDS = np.vstack([np.full(D, -0.2), np.full(D, 0.25)])
-
-
-class Bump(Penalty):
-    """Without a drift."""
-
-    def value(self, w, alpha):
-        return alpha * abs(w)
-
-    def prox(self, w, step, alpha):
-        size = max(abs(w) - alpha * step, 0.0)
-        return size if w > 0 else -size
 
 
 def targets(loss):

@@ -153,12 +153,16 @@ class CourseRows(Scores):
         for at, margins in self.margins.runs():
             values, slopes[at], bends[at] = margins.derivatives(scores[at], 0.0)
             totals += values
-            if self.loss.joint:  # whose bends are shares s times row weights; the Hessian has s (1 - s)
-                bends[at] *= 1.0 - (bends[at] if weight is None else bends[at] / weight[at, None])
+            self._to_diagonal(bends[at], weight if weight is None else weight[at])
         slope = np.column_stack([self.design.sums(slopes), slopes.sum(axis=0)])
         square = None if move is None else float(np.vdot(move, move))
         sums = (totals, slope, float(bends.sum()), self._beyond(scores), square, self.margins.mass)
         return Measured(slopes, bends, sums)
+
+    def _to_diagonal(self, bends: np.ndarray, weight: np.ndarray | None) -> None:
+        """Make shares s, times row weights, of a joint loss s (1 - s), the diagonal of its Hessian."""
+        if self.loss.joint:
+            bends *= 1.0 - (bends if weight is None else bends / weight[:, None])
 
     @summed
     def sums(self, at: Measured) -> tuple[Any, ...]:
@@ -230,8 +234,7 @@ class CourseRows(Scores):
         belongs to the penalty alone.
         """
         bends = self.margins.derivatives(scores, 0.0 if self.loss.joint else LIFT)[2]
-        if self.loss.joint:
-            bends *= 1.0 - bends / (1.0 if self.design.weight is None else self.design.weight[:, None])
+        self._to_diagonal(bends, self.design.weight)
         return SpanWhitening.of(self.design, bends.mean(axis=1), strength, intercept)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .source import Source
+from .wrapped import Wrapped
 
 
-class Parts(Source):
+class Parts(Wrapped):
     """Some parts of a source, in an order and with numbers of their own; made by `Source.take`."""
 
     def __init__(self, source: Source, parts: Sequence[int]):
@@ -41,16 +42,6 @@ class Parts(Source):
 
     def n_rows(self, part: int) -> int | None:
         return self.source.n_rows(self.parts[part])
-
-    @property
-    def labelled(self) -> bool:  # type: ignore[override]
-        """Whether there are targets."""
-        return self.source.labelled
-
-    def unlabelled(self) -> Source:
-        other = self.replace()
-        other.source = self.source.unlabelled()
-        return other
 
     def blocks(self, part: int) -> Iterator[Any]:
         return self._whole.read(self.parts[part])

@@ -14,12 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 from ..core.errors import BlockError
 from .reading import row_bytes
 from .source import Source
+from .wrapped import Wrapped
 
 #: So many rows of the first block tell how large rows become.
 _SAMPLE = 256
 
 
-class Transformed(Source):
+class Transformed(Wrapped):
     """A source whose X goes through a transformer, block by block; made by `Source.transform`."""
 
     def __init__(self, source: Source, transformer: Any, columns: str | list[str] | None = None):
@@ -68,16 +69,6 @@ class Transformed(Source):
     def _before(self) -> Source:
         """The source, in blocks that are no larger afterwards."""
         return self.source.replace(**self.options | {"block_rows": self.rows_per_block})
-
-    @property
-    def labelled(self) -> bool:  # type: ignore[override]
-        """Whether there are targets."""
-        return self.source.labelled
-
-    def unlabelled(self) -> Source:
-        other = self.replace()
-        other.source = self.source.unlabelled()
-        return other
 
     def blocks(self, part: int) -> Iterator[Any]:
         return map(self._block, self._before.frames(part))
